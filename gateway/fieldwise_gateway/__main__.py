@@ -1,0 +1,82 @@
+"""The gateway process: the only place that wires it. ``migrate`` as an argument brings its database up to date."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+
+from google.longrunning import operations_pb2_grpc
+
+from fieldwise.gateway.v1 import gateway_service_pb2_grpc as gateway_grpc
+from fieldwise_gateway.backends import Backends
+from fieldwise_gateway.clock import BusinessClock
+from fieldwise_gateway.decide import Decider
+from fieldwise_gateway.operations import OperationsServicer
+from fieldwise_gateway.servicer import GatewayServicer
+from fieldwise_gateway.settings import Addresses, Settings
+from fieldwise_gateway.snapshots import Snapshots
+from fieldwise_gateway.store import ClockStore, IdempotencyKeys
+from fieldwise_runtime import logs, migrations, tracing
+from fieldwise_runtime.database import Database, Durability
+from fieldwise_runtime.server import Service, serve
+from fieldwise_runtime.settings import load
+
+PACKAGE = "fieldwise_gateway"
+
+
+async def wired(settings: Settings, addresses: Addresses) -> Service:
+    """The gateway as a service, with everything it needs opened."""
+    database = Database.open(settings.database_url, durability=Durability.POWER_LOSS)
+    clock = await BusinessClock.open(settings.clock.start, ClockStore(database))
+    backends = Backends.connect(
+        addresses.profile, addresses.forecast, addresses.allocation, addresses.recommend
+    )
+    decider = Decider(backends, Snapshots(), clock.now, settings.decide_seconds)
+    servicer = GatewayServicer(backends, decider, clock, IdempotencyKeys(database), settings.currency)
+
+    def register(server: object) -> None:
+        gateway_grpc.add_GatewayServiceServicer_to_server(servicer, server)  # type: ignore[arg-type]
+        operations_pb2_grpc.add_OperationsServicer_to_server(OperationsServicer(backends), server)
+
+    async def ready() -> Mapping[str, bool]:
+        return {"": await database.reachable()}
+
+    async def on_stop() -> None:
+        await backends.close()
+        await database.close()
+
+    return Service(
+        name="fieldwise-gateway",
+        listen=settings.listen,
+        register=register,
+        service_names=["fieldwise.gateway.v1.GatewayService", "google.longrunning.Operations"],
+        ready=ready,
+        on_stop=on_stop,
+        checked_by_handler=frozenset({"fieldwise.gateway.v1.IngestEventsRequest.events"}),
+    )
+
+
+async def run(settings: Settings, addresses: Addresses) -> None:
+    """Serve until told to stop."""
+    recording = tracing.configure("fieldwise-gateway", settings.traces)
+    migrations.verify(settings.database_url, PACKAGE)
+    try:
+        await serve(await wired(settings, addresses))
+    finally:
+        recording.shutdown()
+
+
+def main() -> None:
+    """Serve, or migrate."""
+    settings = load(Settings, os.environ)
+    logs.configure("fieldwise-gateway", settings.log_level)
+    if sys.argv[1:] == ["migrate"]:
+        migrations.migrate(settings.database_url, PACKAGE)
+    else:
+        asyncio.run(run(settings, load(Addresses, os.environ)))
+
+
+if __name__ == "__main__":
+    main()

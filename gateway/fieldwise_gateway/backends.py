@@ -1,0 +1,64 @@
+"""The four services as the gateway calls them: one channel and one stub each. Knows no rule."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from google.longrunning import operations_pb2_grpc as operations_grpc
+
+from fieldwise.allocation.v1 import allocation_service_pb2_grpc as allocation_grpc
+from fieldwise.forecast.v1 import forecast_service_pb2_grpc as forecast_grpc
+from fieldwise.profile.v1 import profile_service_pb2_grpc as profile_grpc
+from fieldwise.recommend.v1 import recommend_service_pb2_grpc as recommend_grpc
+from fieldwise_runtime.channels import connect
+
+if TYPE_CHECKING:
+    import grpc.aio
+
+
+@dataclass(frozen=True)
+class Backends:
+    """Stubs of the four services, and of the operations that two of them run."""
+
+    profile: profile_grpc.ProfileServiceAsyncStub
+    forecast: forecast_grpc.ForecastServiceAsyncStub
+    allocation: allocation_grpc.AllocationServiceAsyncStub
+    recommend: recommend_grpc.RecommendServiceAsyncStub
+    forecast_operations: operations_grpc.OperationsStub
+    allocation_operations: operations_grpc.OperationsStub
+    channels: tuple[grpc.aio.Channel, ...]
+
+    @classmethod
+    def connect(cls, profile: str, forecast: str, allocation: str, recommend: str) -> Backends:
+        """Open a channel to each address; none needs to be there yet."""
+        return cls.over(
+            connect(profile, "profile"),
+            connect(forecast, "forecast"),
+            connect(allocation, "allocation"),
+            connect(recommend, "recommend"),
+        )
+
+    @classmethod
+    def over(
+        cls,
+        profile: grpc.aio.Channel,
+        forecast: grpc.aio.Channel,
+        allocation: grpc.aio.Channel,
+        recommend: grpc.aio.Channel,
+    ) -> Backends:
+        """Stubs over channels that are open already."""
+        return cls(
+            profile=profile_grpc.ProfileServiceStub(profile),
+            forecast=forecast_grpc.ForecastServiceStub(forecast),
+            allocation=allocation_grpc.AllocationServiceStub(allocation),
+            recommend=recommend_grpc.RecommendServiceStub(recommend),
+            forecast_operations=operations_grpc.OperationsStub(forecast),
+            allocation_operations=operations_grpc.OperationsStub(allocation),
+            channels=(profile, forecast, allocation, recommend),
+        )
+
+    async def close(self) -> None:
+        """Close all channels."""
+        await asyncio.gather(*(channel.close() for channel in self.channels))

@@ -1,0 +1,1 @@
+"""Pure parts of the gateway: names, fingerprints, budgets of time, workloads. No wire, no clock."""

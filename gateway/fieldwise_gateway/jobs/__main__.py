@@ -1,0 +1,111 @@
+"""The jobs process: the only place that wires it. ``migrate`` as an argument brings its database up to date."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Mapping
+
+from fieldwise.gateway.v1 import jobs_service_pb2_grpc as jobs_grpc
+from fieldwise_gateway.backends import Backends
+from fieldwise_gateway.clock import BusinessClock
+from fieldwise_gateway.jobs.running import Jobs
+from fieldwise_gateway.jobs.schedule import Schedule
+from fieldwise_gateway.jobs.servicer import JobsServicer
+from fieldwise_gateway.jobs.store import JobStore
+from fieldwise_gateway.settings import Addresses, JobsSettings
+from fieldwise_gateway.store import ClockStore
+from fieldwise_runtime import logs, migrations, tracing
+from fieldwise_runtime.database import Database, Durability
+from fieldwise_runtime.operations import SERVICE_NAME, Operations
+from fieldwise_runtime.server import Service, serve
+from fieldwise_runtime.settings import load
+
+NAME = "fieldwise-jobs"
+PACKAGE = "fieldwise_gateway.jobs"
+
+
+class Process:
+    """Everything the jobs process opened."""
+
+    def __init__(
+        self, settings: JobsSettings, database: Database, clocks: Database, backends: Backends
+    ) -> None:
+        self._settings = settings
+        self._databases = (database, clocks)
+        self._backends = backends
+        self._operations = Operations(database)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def service(self) -> Service:
+        """The process as a service, its schedule running."""
+        database, clocks = self._databases
+        store = JobStore(database)
+        clock = await BusinessClock.open(self._settings.clock.start, ClockStore(clocks))
+        jobs = Jobs(self._backends, store, clock)
+        schedule = Schedule(jobs, self._backends, store, clock)
+        await self._operations.recover()
+        self._tasks = [
+            asyncio.create_task(schedule.every(self._settings.every_seconds)),
+            asyncio.create_task(schedule.carry_every(self._settings.outcomes_every_seconds)),
+        ]
+
+        def register(server: object) -> None:
+            jobs_grpc.add_JobsServiceServicer_to_server(JobsServicer(jobs, self._operations), server)  # type: ignore[arg-type]
+            self._operations.register(server)  # type: ignore[arg-type]
+
+        return Service(
+            name=NAME,
+            listen=self._settings.listen,
+            register=register,
+            service_names=["fieldwise.gateway.v1.JobsService", SERVICE_NAME],
+            ready=self._ready,
+            on_stop=self._stop,
+        )
+
+    async def _ready(self) -> Mapping[str, bool]:
+        return {"": await self._databases[0].reachable()}
+
+    async def _stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self._operations.close()
+        await self._backends.close()
+        for database in self._databases:
+            await database.close()
+
+
+async def run(settings: JobsSettings, addresses: Addresses) -> None:
+    """Serve until told to stop."""
+    recording = tracing.configure(NAME, settings.traces)
+    migrations.verify(settings.database_url, PACKAGE)
+    migrations.verify(settings.clock_database_url, "fieldwise_gateway")
+    database = Database.open(settings.database_url, durability=Durability.POWER_LOSS)
+    clocks = Database.open(settings.clock_database_url, durability=Durability.POWER_LOSS)
+    backends = Backends.connect(
+        addresses.profile, addresses.forecast, addresses.allocation, addresses.recommend
+    )
+    process = Process(settings, database, clocks, backends)
+    try:
+        await serve(await process.service())
+    finally:
+        recording.shutdown()
+
+
+def main() -> None:
+    """Serve, or migrate."""
+    settings = load(JobsSettings, os.environ)
+    logs.configure(NAME, settings.log_level)
+    if sys.argv[1:] == ["migrate"]:
+        migrations.migrate(settings.database_url, PACKAGE)
+    else:
+        asyncio.run(run(settings, load(Addresses, os.environ)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""solve-prices: candidates of all customers, valued by recommend, priced by allocation, for the week from now."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from fieldwise.allocation.v1 import allocation_service_pb2 as allocation_pb
+from fieldwise.allocation.v1 import price_pb2
+from fieldwise.recommend.v1 import decision_pb2
+from fieldwise.recommend.v1 import recommend_service_pb2 as recommend_pb
+from fieldwise_gateway.backends import Backends
+from fieldwise_gateway.census import Chunk, census
+from fieldwise_gateway.core.names import decision_name
+
+PERIOD = timedelta(weeks=1)
+# Candidates are valued as decisions would be, without being any: the name is well formed and belongs to none.
+_NO_DECISION = decision_name(0, 0)
+
+
+async def solve_prices(backends: Backends, now: datetime, request_id: str) -> price_pb2.PriceSet:
+    """The price set of the week that begins at ``now``.
+
+    Raises:
+        RpcError: A service did not answer; no prices were published then.
+    """
+    return await backends.allocation.SolvePrices(_messages(backends, now, request_id), timeout=300)
+
+
+async def _messages(
+    backends: Backends, now: datetime, request_id: str
+) -> AsyncIterator[allocation_pb.SolvePricesRequest]:
+    period = allocation_pb.PricePeriod(request_id=request_id)
+    period.valid_from.FromDatetime(now)
+    period.valid_until.FromDatetime(now + PERIOD)
+    yield allocation_pb.SolvePricesRequest(period=period)
+    async for chunk in census(backends, now):
+        inputs = list(_inputs(chunk, period.valid_from))
+        if inputs:
+            valued = await backends.recommend.ValueActions(recommend_pb.ValueActionsRequest(inputs=inputs))
+            yield allocation_pb.SolvePricesRequest(candidates=valued.candidates)
+
+
+def _inputs(chunk: Chunk, moment: Timestamp) -> list[decision_pb2.DecisionInputs]:
+    return [
+        decision_pb2.DecisionInputs(
+            decision=_NO_DECISION,
+            request_id=str(uuid.UUID(int=0)),
+            fingerprint="none",
+            customer=profile.name,
+            decision_time=moment,
+            profile=profile,
+            scores=scores,
+            rep=rep,
+        )
+        for profile, scores, rep in zip(chunk.profiles, chunk.scores.scores, chunk.reps, strict=True)
+    ]

@@ -1,0 +1,70 @@
+"""Runs jobs by name, keeps what they did, one trace each."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from fieldwise.gateway.v1 import jobs_service_pb2 as jobs_pb
+from fieldwise_gateway.backends import Backends
+from fieldwise_gateway.clock import BusinessClock
+from fieldwise_gateway.jobs.carrying import carry_outcomes
+from fieldwise_gateway.jobs.pricing import solve_prices
+from fieldwise_gateway.jobs.store import JobStore
+from fieldwise_gateway.jobs.training import train_models
+from fieldwise_runtime.tracing import current_trace_id
+
+
+class Jobs:
+    """The jobs that there are. Two runs of the same job never overlap."""
+
+    def __init__(self, backends: Backends, store: JobStore, clock: BusinessClock) -> None:
+        self._backends = backends
+        self._store = store
+        self._clock = clock
+        self._works: dict[str, Callable[[datetime, str], Awaitable[tuple[str, list[str]]]]] = {
+            "solve-prices": self._solve_prices,
+            "train-models": self._train_models,
+            "carry-outcomes": self._carry_outcomes,
+        }
+        self._locks = {job: asyncio.Lock() for job in self._works}
+
+    async def run(self, job: str, request_id: str) -> jobs_pb.JobRun:
+        """Run a job now and keep what it did; what it raises is kept too, and raised."""
+        async with self._locks[job]:
+            now = await self._clock.refresh()
+            run = jobs_pb.JobRun(job=job, trace_id=current_trace_id())
+            run.decision_time.FromDatetime(now)
+            begun = time.monotonic()
+            try:
+                run.summary, made = await self._works[job](now, request_id)
+                run.made.extend(made)
+            except Exception as error:
+                run.fault = str(error) or type(error).__name__
+                raise
+            finally:
+                run.took.FromMicroseconds(round((time.monotonic() - begun) * 1e6))
+                await self._store.add(run)
+            return run
+
+    async def newest(self, most: int) -> list[jobs_pb.JobRun]:
+        """The newest runs, newest first."""
+        return await self._store.newest(most)
+
+    async def _solve_prices(self, now: datetime, request_id: str) -> tuple[str, list[str]]:
+        prices = await solve_prices(self._backends, now, request_id)
+        scarce = sum(price.micros_per_unit > 0 for price in prices.prices)
+        summary = (
+            f"priced {prices.candidates} candidates of {prices.customers} customers: {scarce} of {len(prices.prices)} "
+            f"resources are scarce, gap {prices.gap:.4%}"
+        )
+        return summary, [prices.name]
+
+    async def _train_models(self, now: datetime, request_id: str) -> tuple[str, list[str]]:
+        versions = (await train_models(self._backends, now, request_id)).versions
+        return f"trained {len(versions)} model versions", [version.name for version in versions]
+
+    async def _carry_outcomes(self, now: datetime, request_id: str) -> tuple[str, list[str]]:
+        return f"carried {await carry_outcomes(self._backends, self._store)} outcomes", []

@@ -1,0 +1,80 @@
+"""RecordOutcome: what came of a decision becomes an event at profile, the only truth."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+from fieldwise.gateway.v1 import gateway_service_pb2 as gateway_pb
+from fieldwise.profile.v1 import event_pb2
+from fieldwise.profile.v1 import profile_service_pb2 as profile_pb
+from fieldwise.recommend.v1 import decision_pb2
+from fieldwise.recommend.v1 import recommend_service_pb2 as recommend_pb
+from fieldwise_gateway.backends import Backends
+from fieldwise_gateway.store import IdempotencyKeys
+from fieldwise_runtime.errors import InvalidRequest, Unavailable, Violation
+from fieldwise_runtime.fingerprints import fingerprint
+
+SOURCE = "fieldwise"
+
+
+async def record_outcome(
+    backends: Backends, keys: IdempotencyKeys, request: gateway_pb.RecordOutcomeRequest, now: datetime
+) -> gateway_pb.RecordOutcomeResponse:
+    """Write the outcome as an event of the decision's customer; a repetition changes nothing.
+
+    Raises:
+        NotFound: The decision is not known.
+        InvalidRequest: The event is refused, such as an outcome from the future.
+        AlreadyExists: The request_id was used with another body.
+    """
+    await keys.claim("RecordOutcome", request.request_id, fingerprint(request))
+    decision = await backends.recommend.GetDecision(recommend_pb.GetDecisionRequest(name=request.decision))
+    event = _event(request, decision, now)
+    answer = await _ingested(backends, event, now)
+    if answer.rejected:
+        raise refused(answer.rejected[0])
+    return gateway_pb.RecordOutcomeResponse(event=event, duplicate=bool(answer.duplicates))
+
+
+def _event(
+    request: gateway_pb.RecordOutcomeRequest, decision: decision_pb2.Decision, now: datetime
+) -> event_pb2.Event:
+    outcome = event_pb2.Outcome(decision=request.decision, kind=request.kind, reporter=request.reporter)
+    if request.HasField("amount"):
+        outcome.amount.CopyFrom(request.amount)
+    event = event_pb2.Event(
+        event_id=request.request_id, source=SOURCE, customer=decision.customer, outcome=outcome
+    )
+    event.known_at.FromDatetime(now)
+    if request.HasField("event_time"):
+        event.event_time.CopyFrom(request.event_time)
+    else:
+        event.event_time.FromDatetime(now)
+    return event
+
+
+async def _ingested(
+    backends: Backends, event: event_pb2.Event, now: datetime
+) -> profile_pb.IngestEventsResponse:
+    batch = profile_pb.IngestEventsRequest(events=[event])
+    batch.decision_time.FromDatetime(now)
+    call = backends.profile.IngestEvents(_one(batch))
+    async for answer in call:
+        return answer
+    raise Unavailable(
+        "NO_ACKNOWLEDGEMENT", "profile ended the call without an answer; send the same request again"
+    )
+
+
+async def _one(batch: profile_pb.IngestEventsRequest) -> AsyncIterator[profile_pb.IngestEventsRequest]:
+    yield batch
+
+
+def refused(rejected: profile_pb.RejectedEvent) -> InvalidRequest:
+    """What profile said against an event, as a fault of the request that made it."""
+    faults = [
+        (each.field, *each.description.removeprefix("got ").partition("; "))
+        for each in rejected.details.field_violations
+    ]
+    return InvalidRequest([Violation(field, value, remedy) for field, value, _, remedy in faults])

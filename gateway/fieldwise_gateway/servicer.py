@@ -1,0 +1,190 @@
+"""Wire to use case and back; no rules, no SQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC
+from typing import Any
+
+from google.longrunning import operations_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
+from opentelemetry import trace
+
+from fieldwise.allocation.v1 import allocation_service_pb2 as allocation_pb
+from fieldwise.allocation.v1 import plan_pb2, price_pb2, rep_pb2
+from fieldwise.forecast.v1 import forecast_service_pb2 as forecast_pb
+from fieldwise.gateway.v1 import gateway_service_pb2 as gateway_pb
+from fieldwise.gateway.v1 import gateway_service_pb2_grpc as gateway_grpc
+from fieldwise.profile.v1 import profile_service_pb2 as profile_pb
+from fieldwise.recommend.v1 import decision_pb2
+from fieldwise_gateway import parts
+from fieldwise_gateway.backends import Backends
+from fieldwise_gateway.clock import BusinessClock
+from fieldwise_gateway.decide import Ask, Decider
+from fieldwise_gateway.ingest import relay
+from fieldwise_gateway.outcomes import record_outcome
+from fieldwise_gateway.planning import plan_territories
+from fieldwise_gateway.replay import get_decision
+from fieldwise_gateway.store import IdempotencyKeys
+from fieldwise_runtime.fingerprints import fingerprint
+from fieldwise_runtime.tracing import current_trace_id
+
+# Big enough that a batch costs little per decision, small enough that one chunk never blocks a service for long.
+_CHUNK = 250
+_IN_FLIGHT = 2
+
+
+class GatewayServicer(gateway_grpc.GatewayServiceServicer):
+    """The only door for apps."""
+
+    def __init__(
+        self, backends: Backends, decider: Decider, clock: BusinessClock, keys: IdempotencyKeys, currency: str
+    ) -> None:
+        self._backends = backends
+        self._decider = decider
+        self._clock = clock
+        self._keys = keys
+        self._currency = currency
+
+    async def Decide(self, request: gateway_pb.DecideRequest, context: Any) -> gateway_pb.DecideResponse:
+        ask = Ask(
+            request_id=request.request_id,
+            fingerprint=fingerprint(request),
+            customer=request.customer,
+            channels=tuple(request.context.channels),
+            max_actions=request.max_actions,
+            require_known=request.require_known,
+        )
+        (decision,) = await self._decider.decide([ask], current_trace_id())
+        _note(decision)
+        return gateway_pb.DecideResponse(decision=decision)
+
+    async def BatchDecide(
+        self, request: gateway_pb.BatchDecideRequest, context: Any
+    ) -> gateway_pb.BatchDecideResponse:
+        asks = _asks(request)
+        gate = asyncio.Semaphore(_IN_FLIGHT)
+        trace_id = current_trace_id()
+
+        async def decide(some: list[Ask]) -> list[decision_pb2.Decision]:
+            async with gate:
+                return await self._decider.decide(some, trace_id)
+
+        chunks = [asks[start : start + _CHUNK] for start in range(0, len(asks), _CHUNK)]
+        decided = await asyncio.gather(*(decide(chunk) for chunk in chunks))
+        decisions = [decision for some in decided for decision in some]
+        _note_batch(decisions)
+        return gateway_pb.BatchDecideResponse(decisions=decisions)
+
+    async def GetDecision(
+        self, request: gateway_pb.GetDecisionRequest, context: Any
+    ) -> gateway_pb.GetDecisionResponse:
+        return await get_decision(self._backends, request)
+
+    async def RecordOutcome(
+        self, request: gateway_pb.RecordOutcomeRequest, context: Any
+    ) -> gateway_pb.RecordOutcomeResponse:
+        return await record_outcome(self._backends, self._keys, request, self._clock.now())
+
+    async def IngestEvents(
+        self, request_iterator: AsyncIterator[gateway_pb.IngestEventsRequest], context: Any
+    ) -> AsyncIterator[profile_pb.IngestEventsResponse]:
+        async for answer in relay(self._backends, request_iterator, self._clock.now):
+            yield answer
+
+    async def PlanTerritories(
+        self, request: gateway_pb.PlanTerritoriesRequest, context: Any
+    ) -> operations_pb2.Operation:
+        return await plan_territories(self._backends, request, self._clock.now(), self._currency)
+
+    async def GetPlan(self, request: gateway_pb.GetPlanRequest, context: Any) -> plan_pb2.TerritoryPlan:
+        return await self._backends.allocation.GetPlan(allocation_pb.GetPlanRequest(name=request.name))
+
+    async def ApplyPlan(self, request: gateway_pb.ApplyPlanRequest, context: Any) -> plan_pb2.TerritoryPlan:
+        asked = allocation_pb.ApplyPlanRequest(name=request.name, request_id=request.request_id)
+        return await self._backends.allocation.ApplyPlan(asked)
+
+    async def ForecastSeries(
+        self, request: gateway_pb.ForecastSeriesRequest, context: Any
+    ) -> forecast_pb.ForecastSeriesResponse:
+        asked = forecast_pb.ForecastSeriesRequest(
+            decision_time=self._moment(), categories=request.categories, horizon_weeks=request.horizon_weeks
+        )
+        return await self._backends.forecast.ForecastSeries(asked)
+
+    async def ListCustomers(
+        self, request: gateway_pb.ListCustomersRequest, context: Any
+    ) -> profile_pb.ListCustomersResponse:
+        asked = profile_pb.ListCustomersRequest(page_size=request.page_size, page_token=request.page_token)
+        return await self._backends.profile.ListCustomers(asked)
+
+    async def CreateRep(self, request: allocation_pb.CreateRepRequest, context: Any) -> rep_pb2.Rep:
+        return await self._backends.allocation.CreateRep(request)
+
+    async def ListReps(
+        self, request: allocation_pb.ListRepsRequest, context: Any
+    ) -> allocation_pb.ListRepsResponse:
+        return await self._backends.allocation.ListReps(request)
+
+    async def SetBudgets(
+        self, request: allocation_pb.SetBudgetsRequest, context: Any
+    ) -> allocation_pb.SetBudgetsResponse:
+        return await self._backends.allocation.SetBudgets(request)
+
+    async def GetPrices(self, request: gateway_pb.GetPricesRequest, context: Any) -> price_pb2.PriceSet:
+        return await self._backends.allocation.GetPrices(
+            allocation_pb.GetPricesRequest(decision_time=self._moment())
+        )
+
+    async def ListModelVersions(
+        self, request: forecast_pb.ListModelVersionsRequest, context: Any
+    ) -> forecast_pb.ListModelVersionsResponse:
+        return await self._backends.forecast.ListModelVersions(request)
+
+    async def GetClock(self, request: gateway_pb.GetClockRequest, context: Any) -> gateway_pb.Clock:
+        return gateway_pb.Clock(now=self._moment(), recorded=self._clock.recorded)
+
+    async def MoveClock(self, request: gateway_pb.MoveClockRequest, context: Any) -> gateway_pb.Clock:
+        await self._clock.move(request.to.ToDatetime(tzinfo=UTC))
+        return gateway_pb.Clock(now=self._moment(), recorded=self._clock.recorded)
+
+    def _moment(self) -> Timestamp:
+        moment = Timestamp()
+        moment.FromDatetime(self._clock.now())
+        return moment
+
+
+def _asks(request: gateway_pb.BatchDecideRequest) -> list[Ask]:
+    # One customer's part of the batch is what his decision answers; who else was in the batch does not matter to it.
+    asked = fingerprint(request, ignoring=("request_id", "customers"))
+    return [
+        Ask(
+            request_id=f"{request.request_id}/{customer.removeprefix('customers/')}",
+            fingerprint=asked,
+            customer=customer,
+            channels=tuple(request.context.channels),
+            max_actions=request.max_actions,
+        )
+        for customer in request.customers
+    ]
+
+
+def _note(decision: decision_pb2.Decision) -> None:
+    """Say on the call's span what was decided: what an operator asks for first."""
+    span = trace.get_current_span()
+    if not span.is_recording():
+        return
+    span.set_attribute("fieldwise.decision", decision.name)
+    span.set_attribute("fieldwise.verdict", decision_pb2.Verdict.Name(decision.verdict))
+    span.set_attribute("fieldwise.action", decision.chosen_action)
+    degraded = [part.name for part in decision.parts if parts.is_degraded(part)]
+    if degraded:
+        span.set_attribute("fieldwise.degraded", degraded)
+
+
+def _note_batch(decisions: list[decision_pb2.Decision]) -> None:
+    span = trace.get_current_span()
+    span.set_attribute("fieldwise.decisions", len(decisions))
+    degraded = sum(any(parts.is_degraded(part) for part in decision.parts) for decision in decisions)
+    span.set_attribute("fieldwise.degraded_decisions", degraded)

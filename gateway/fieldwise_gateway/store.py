@@ -1,0 +1,100 @@
+"""The gateway's database: where a recorded clock stands, and which request ids were used. Knows nothing of decisions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from fieldwise_runtime.database import Database, upsert
+from fieldwise_runtime.errors import AlreadyExists
+
+metadata = sa.MetaData()
+
+clock_table = sa.Table(
+    "clock",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, comment="always 1"),
+    sa.Column(
+        "now_micros", sa.BigInteger, nullable=False, comment="business time, microseconds since 1970 UTC"
+    ),
+)
+
+requests_table = sa.Table(
+    "requests",
+    metadata,
+    sa.Column("method", sa.String(64), primary_key=True),
+    sa.Column("request_id", sa.String(64), primary_key=True),
+    sa.Column("fingerprint", sa.String(64), nullable=False, comment="of the body it was first used with"),
+)
+
+
+def _micros(moment: datetime) -> int:
+    return round(moment.timestamp() * 1e6)
+
+
+def _read(connection: sa.Connection) -> datetime | None:
+    micros = connection.execute(sa.select(clock_table.c.now_micros)).scalar()
+    return None if micros is None else datetime.fromtimestamp(micros / 1e6, UTC)
+
+
+class ClockStore:
+    """Where the recorded clock stands."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read(self) -> datetime | None:
+        """The time it stands at; None when it was never set."""
+        return await self._database.read(_read)
+
+    async def start_at(self, start: datetime) -> datetime:
+        """Set the clock unless it stands somewhere already; gives where it stands."""
+
+        def work(connection: sa.Connection) -> datetime:
+            stands = _read(connection)
+            if stands is None:
+                connection.execute(clock_table.insert().values(id=1, now_micros=_micros(start)))
+            return stands or start
+
+        return await self._database.write(work)
+
+    async def move(self, to: datetime) -> datetime:
+        """Move the clock forward; gives where it stands, which is later than ``to`` if another move went further."""
+
+        def work(connection: sa.Connection) -> datetime:
+            stands = _read(connection)
+            later = to if stands is None else max(to, stands)
+            connection.execute(clock_table.update().values(now_micros=_micros(later)))
+            return later
+
+        return await self._database.write(work)
+
+
+class IdempotencyKeys:
+    """Which request ids were used, and with what body."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self, method: str, request_id: str, fingerprint: str) -> None:
+        """Remember the body that the id is used with.
+
+        Raises:
+            AlreadyExists: REQUEST_ID_REUSED; the id was used with another body.
+        """
+        row = {"method": method, "request_id": request_id, "fingerprint": fingerprint}
+
+        def work(connection: sa.Connection) -> str:
+            connection.execute(
+                upsert(requests_table, self._database.dialect).values(**row).on_conflict_do_nothing()
+            )
+            table = requests_table.c
+            chosen = sa.select(table.fingerprint).where(
+                table.method == method, table.request_id == request_id
+            )
+            return str(connection.execute(chosen).scalar_one())
+
+        if await self._database.write(work) != fingerprint:
+            remedy = "it was used with another body; send a new request_id with a new body"
+            raise AlreadyExists(f"request_id {request_id!r}", remedy, reason="REQUEST_ID_REUSED")

@@ -1,0 +1,1 @@
+"""What a trace is, on plain values: no OTLP, no database."""

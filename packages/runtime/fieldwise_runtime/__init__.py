@@ -1,0 +1,1 @@
+"""What every Fieldwise server shares, and only that; knows no service, no product rule and no business clock."""

@@ -1,0 +1,215 @@
+"""Spans of this process and the trace context that crosses processes; knows no service and no decision."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import grpc
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode, TraceFlags
+from opentelemetry.util.types import AttributeValue
+
+from fieldwise_runtime.otlp import encoded
+from fieldwise_runtime.rpc_spans import RpcSpan
+
+TRACEPARENT: Final = "traceparent"
+_EXPORT_METHOD: Final = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+_EXPORT_SECONDS: Final = 1.0
+_SHUTDOWN_MILLISECONDS: Final = 500
+_RECONNECT: Final = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+)
+
+_log = logging.getLogger(__name__)
+_tracer: trace.Tracer = trace.NoOpTracer()
+_receivers: tuple[str, ...] = ()
+_service: str = "fieldwise"
+_resource: Resource = Resource({"service.name": "fieldwise"})
+_processor: SpanProcessor | None = None
+
+
+class OtlpExporter(SpanExporter):
+    """Sends batches to OTLP/gRPC receivers: one try each, what fails is dropped and counted."""
+
+    def __init__(self, receivers: Sequence[str]) -> None:
+        self._channels = [grpc.insecure_channel(address, options=_RECONNECT) for address in receivers]
+        self._calls: list[Any] = [channel.unary_unary(_EXPORT_METHOD) for channel in self._channels]
+        self.dropped = 0
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        request = encoded(spans)
+        sent = [self._send(call, request) for call in self._calls]
+        if all(sent):
+            return SpanExportResult.SUCCESS
+        self.dropped += len(spans)
+        _log.debug("spans dropped: %d so far; receiver did not take them", self.dropped)
+        return SpanExportResult.FAILURE
+
+    def _send(self, call: Any, request: bytes) -> bool:
+        try:
+            call(request, timeout=_EXPORT_SECONDS)
+        except (grpc.RpcError, ValueError):  # ValueError: the channel was closed during shutdown
+            return False
+        return True
+
+    def shutdown(self) -> None:
+        for channel in self._channels:
+            channel.close()
+
+
+@dataclass(frozen=True)
+class Tracing:
+    """What `configure` set up; `shutdown` sends what is queued."""
+
+    provider: TracerProvider
+    processor: SpanProcessor | None
+    exporter: SpanExporter | None
+
+    @property
+    def dropped(self) -> int:
+        """Spans that no receiver took, since the start."""
+        return self.exporter.dropped if isinstance(self.exporter, OtlpExporter) else 0
+
+    def flush(self) -> None:
+        """Sends what is queued now; blocks for up to a second when the receiver is away."""
+        if self.processor is not None:
+            self.processor.force_flush()
+
+    def shutdown(self) -> None:
+        """Sends what is queued and stops; returns within a second even when the receiver is down."""
+        if isinstance(self.processor, BatchSpanProcessor):
+            # The SDK's own shutdown would wait 30 s for a receiver that is down.
+            self.processor._batch_processor.shutdown(timeout_millis=_SHUTDOWN_MILLISECONDS)
+        elif self.processor is not None:
+            self.processor.shutdown()
+
+
+def configure(
+    service: str, receiver: str, *, also: Sequence[str] = (), spans_to: SpanProcessor | None = None
+) -> Tracing:
+    """Makes this process record spans under ``service`` (such as fieldwise-profile).
+
+    Args:
+        receiver: host:port of an OTLP/gRPC receiver; empty records nothing but still passes trace context on.
+        also: Further receivers that get the same spans.
+        spans_to: Takes the spans instead of any receiver; how tests look at them.
+    """
+    global _tracer, _receivers, _service, _resource, _processor  # noqa: PLW0603  # a process has one tracer, as it has one log
+    _receivers, _service = tuple(address for address in (receiver, *also) if address), service
+    _resource = Resource({"service.name": service})
+    provider = TracerProvider(resource=_resource, shutdown_on_exit=False)
+    exporter = OtlpExporter(_receivers) if _receivers and spans_to is None else None
+    processor = spans_to if exporter is None else _batching(exporter)
+    if processor is not None:
+        provider.add_span_processor(processor)
+    _tracer, _processor = provider.get_tracer("fieldwise"), processor
+    return Tracing(provider, processor, exporter)
+
+
+def _batching(exporter: SpanExporter) -> BatchSpanProcessor:
+    return BatchSpanProcessor(
+        exporter, max_queue_size=16_384, schedule_delay_millis=200, max_export_batch_size=512
+    )
+
+
+def configuration() -> tuple[str, tuple[str, ...]]:
+    """Service name and receivers in use: what a worker process is started with."""
+    return _service, _receivers
+
+
+def tracer() -> trace.Tracer:
+    """The tracer of this process; before `configure` it records nothing."""
+    return _tracer
+
+
+def client_span(name: str, attributes: Mapping[str, AttributeValue]) -> Span:
+    """A span of a call that this process makes, below the current span."""
+    above = trace.get_current_span().get_span_context()
+    parent = above if above.is_valid else None
+    return RpcSpan(name, parent, SpanKind.CLIENT, attributes, _resource, _processor)
+
+
+def server_span(name: str, header: str, attributes: Mapping[str, AttributeValue]) -> Span:
+    """A span of a call that this process answers, made current for the rest of the task.
+
+    Args:
+        header: The caller's traceparent; empty or malformed starts a trace.
+    """
+    parent = parse_traceparent(header) if header else None
+    span = RpcSpan(name, parent, SpanKind.SERVER, attributes, _resource, _processor)
+    otel_context.attach(trace.set_span_in_context(span, otel_context.Context()))
+    return span
+
+
+def current_trace_id() -> str:
+    """The current trace as 32 hexadecimal digits; empty outside a trace."""
+    trace_id = trace.get_current_span().get_span_context().trace_id
+    return f"{trace_id:032x}" if trace_id else ""
+
+
+def traceparent(context: SpanContext) -> str:
+    """The W3C header that makes the span's trace continue elsewhere."""
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
+def parse_traceparent(header: str) -> SpanContext | None:
+    """The remote parent named by a W3C header; None when the header is malformed, as the standard asks."""
+    parts = header.split("-")
+    if len(parts) < 4 or [len(part) for part in parts[:4]] != [2, 32, 16, 2] or parts[0] == "ff":
+        return None
+    try:
+        trace_id, span_id, flags = int(parts[1], 16), int(parts[2], 16), int(parts[3], 16)
+    except ValueError:
+        return None
+    if not trace_id or not span_id:
+        return None
+    return SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags))
+
+
+def carry() -> dict[str, str]:
+    """The current trace context in a form that can be stored or sent; empty outside a trace."""
+    context = trace.get_current_span().get_span_context()
+    return {TRACEPARENT: traceparent(context)} if context.is_valid else {}
+
+
+def parent_context(carrier: Mapping[str, str]) -> otel_context.Context:
+    """The context whose current span is the carrier's; an empty one when the carrier names none."""
+    parent = parse_traceparent(carrier.get(TRACEPARENT, ""))
+    root = otel_context.Context()
+    return root if parent is None else trace.set_span_in_context(NonRecordingSpan(parent), root)
+
+
+def link_to(carrier: Mapping[str, str]) -> list[trace.Link]:
+    """A link to the carrier's span, for work that belongs to another trace; none when the carrier names none."""
+    parent = parse_traceparent(carrier.get(TRACEPARENT, ""))
+    return [] if parent is None else [trace.Link(parent)]
+
+
+@contextmanager
+def continued(
+    carrier: Mapping[str, str],
+    name: str,
+    *,
+    kind: SpanKind = SpanKind.INTERNAL,
+    attributes: Mapping[str, AttributeValue] | None = None,
+) -> Iterator[Span]:
+    """A current span whose parent is the carrier's: how another process or a later task goes on with a trace."""
+    with tracer().start_as_current_span(
+        name, parent_context(carrier), kind=kind, attributes=attributes
+    ) as span:
+        yield span
+
+
+def mark_failed(span: Span, description: str) -> None:
+    """Sets the span's status to ERROR."""
+    span.set_status(StatusCode.ERROR, description)

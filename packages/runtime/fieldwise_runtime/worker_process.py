@@ -1,0 +1,109 @@
+"""The inside of a worker process: reads one job, does it in the parent's trace, sends the outcome; knows no work."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pickle
+import signal
+import struct
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final
+
+from fieldwise_runtime import logs, tracing
+from fieldwise_runtime.errors import FieldwiseError
+
+LENGTH: Final = "!Q"
+_PR_SET_PDEATHSIG: Final = 1
+# Behind the servers: a training must not slow a decision down.
+_NICENESS: Final = 5
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do and in which trace."""
+
+    work: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    name: str
+    service: str
+    receivers: tuple[str, ...]
+    carrier: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it: a value, an error meant for the caller, or a failure."""
+
+    value: Any = None
+    error: FieldwiseError | None = None
+    failure: str = ""
+    traceback: str = ""
+
+
+_to_parent: BinaryIO | None = None
+
+
+def report(value: object) -> None:
+    """Sends a value to the parent's ``on_message`` at once; outside a worker process it does nothing."""
+    if _to_parent is not None:
+        _send(_to_parent, (value,))
+
+
+def _send(pipe: BinaryIO, message: object) -> None:
+    raw = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    pipe.write(struct.pack(LENGTH, len(raw)))
+    pipe.write(raw)
+    pipe.flush()
+
+
+def _die_with_parent(parent: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # It may have died before the line above.
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _done(job: Job) -> Outcome:
+    try:
+        with tracing.continued(job.carrier, f"worker {job.name}", attributes={"process.pid": os.getpid()}):
+            return Outcome(value=job.work(*job.arguments))
+    except FieldwiseError as error:
+        return Outcome(error=error)
+    except Exception as error:  # told as text: the parent may lack the class
+        return Outcome(failure=type(error).__name__, traceback=traceback.format_exc())
+
+
+def _unsendable(job: Job, error: Exception) -> Outcome:
+    return Outcome(failure="a result that cannot be sent", traceback=f"{job.name}: {error}")
+
+
+def main(pipe: int, parent: int) -> None:
+    """Does the job that is on stdin; what the work prints goes to stderr."""
+    global _to_parent  # noqa: PLW0603  # one process, one job, one pipe
+    _die_with_parent(parent)
+    os.nice(_NICENESS)
+    sys.stdout = sys.stderr
+    with os.fdopen(pipe, "wb") as to_parent:
+        _to_parent = to_parent
+        job: Job = pickle.load(sys.stdin.buffer)  # noqa: S301  # written by the parent that started this process
+        logs.configure(job.service)
+        receiver, *also = job.receivers or ("",)
+        recording = tracing.configure(job.service, receiver, also=also)
+        outcome = _done(job)
+        try:
+            _send(to_parent, outcome)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            _send(to_parent, _unsendable(job, error))
+        recording.shutdown()
+
+
+if __name__ == "__main__":
+    # Imported under its own name as well, so that Job and report are the ones that others import.
+    from fieldwise_runtime import worker_process  # noqa: PLW0406  # __main__ is another module
+
+    worker_process.main(int(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,239 @@
+"""Four small services over real sockets that answer what a test says, hang or refuse; know no rule of the real ones."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from fieldwise.allocation.v1 import allocation_service_pb2 as allocation_pb
+from fieldwise.allocation.v1 import allocation_service_pb2_grpc as allocation_grpc
+from fieldwise.allocation.v1 import price_pb2
+from fieldwise.forecast.v1 import forecast_service_pb2 as forecast_pb
+from fieldwise.forecast.v1 import forecast_service_pb2_grpc as forecast_grpc
+from fieldwise.gateway.v1 import gateway_service_pb2_grpc as gateway_grpc
+from fieldwise.profile.v1 import profile_service_pb2 as profile_pb
+from fieldwise.profile.v1 import profile_service_pb2_grpc as profile_grpc
+from fieldwise.recommend.v1 import decision_pb2
+from fieldwise.recommend.v1 import recommend_service_pb2 as recommend_pb
+from fieldwise.recommend.v1 import recommend_service_pb2_grpc as recommend_grpc
+from fieldwise.type.v1 import provenance_pb2
+from fieldwise_runtime import deadlines
+from fieldwise_runtime.server import RunningServer, Service, start
+
+KNOWN = ("customers/known-1", "customers/known-2")
+
+
+@dataclass
+class Mood:
+    """How a fake behaves: the code it aborts with, the seconds it takes, and what it saw."""
+
+    code: grpc.StatusCode | None = None
+    seconds: float = 0.0
+    calls: int = 0
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    budgets: list[float] = field(default_factory=list)
+
+    async def act(self, context: Any) -> None:
+        self.calls += 1
+        self.begun.set()
+        self.budgets.append(deadlines.remaining() or 0.0)
+        try:
+            await asyncio.sleep(self.seconds)
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        if self.code is not None:
+            await context.abort(self.code, "told to")
+
+
+class FakeProfile(profile_grpc.ProfileServiceServicer):
+    def __init__(self, mood: Mood) -> None:
+        self.mood = mood
+        self.batches: list[profile_pb.IngestEventsRequest] = []
+
+    async def BatchGetProfiles(self, request: Any, context: Any) -> Any:
+        await self.mood.act(context)
+        known = [name for name in request.names if name in KNOWN]
+        answer = profile_pb.BatchGetProfilesResponse(not_found=[n for n in request.names if n not in KNOWN])
+        answer.feature_set.id = "customer-behaviour"
+        answer.feature_set.columns.add(name="purchase_days_28d")
+        for name in known:
+            profile = answer.profiles.add(name=name, event_count=7, usual_gap_days=7.0)
+            profile.features.set_id, profile.features.set_version = "customer-behaviour", 1
+            profile.features.values.append(4.0)
+            profile.features.as_of.CopyFrom(request.as_of)
+            profile.fresh_at.CopyFrom(request.as_of)
+        return answer
+
+    async def ListCustomers(self, request: Any, context: Any) -> Any:
+        return profile_pb.ListCustomersResponse(names=KNOWN, total_size=len(KNOWN))
+
+    async def IngestEvents(self, request_iterator: Any, context: Any) -> AsyncIterator[Any]:
+        async for batch in request_iterator:
+            await self.mood.act(context)
+            seen = {event.event_id for earlier in self.batches for event in earlier.events}
+            fresh = [event for event in batch.events if event.event_id not in seen]
+            self.batches.append(batch)
+            yield profile_pb.IngestEventsResponse(
+                batch_number=batch.batch_number,
+                accepted=len(fresh),
+                duplicates=len(batch.events) - len(fresh),
+            )
+
+
+class FakeForecast(forecast_grpc.ForecastServiceServicer):
+    def __init__(self, mood: Mood) -> None:
+        self.mood = mood
+
+    async def ScoreCustomers(self, request: Any, context: Any) -> Any:
+        await self.mood.act(context)
+        answer = forecast_pb.ScoreCustomersResponse()
+        answer.part.name, answer.part.state = "forecast", provenance_pb2.PART_STATE_FRESH
+        for asked in request.customers:
+            scores = answer.scores.add(customer=asked.customer)
+            scores.spend_if_buys.currency_code, scores.spend_if_buys.micros = "USD", 80_000_000
+            for model in ("buys-28d", "silent-28d"):
+                scores.predictions.add(
+                    model=f"models/{model}", model_version=f"models/{model}/versions/1", probability=0.5
+                )
+        return answer
+
+
+class FakeAllocation(allocation_grpc.AllocationServiceServicer):
+    def __init__(self, mood: Mood) -> None:
+        self.mood = mood
+        self.plans: list[allocation_pb.PlanTerritoriesRequest] = []
+
+    async def LookUpTerms(self, request: Any, context: Any) -> Any:
+        await self.mood.act(context)
+        answer = allocation_pb.LookUpTermsResponse(reps=["reps/wang"] * len(request.customers))
+        answer.price_set.name = "priceSets/3"
+        answer.price_set.valid_from.CopyFrom(request.decision_time)
+        answer.price_set.prices.append(
+            price_pb2.Price(resource="email-slots", unit="1", micros_per_unit=5.0, capacity=10.0)
+        )
+        answer.part.name, answer.part.state = "allocation", provenance_pb2.PART_STATE_FRESH
+        return answer
+
+    async def PlanTerritories(self, request: Any, context: Any) -> Any:
+        from google.longrunning import operations_pb2
+
+        self.plans.append(request)
+        return operations_pb2.Operation(name="operations/allocation/1")
+
+
+class FakeRecommend(recommend_grpc.RecommendServiceServicer):
+    """Chooses leave alone; remembers what it was given, and answers a repeated request_id as before."""
+
+    def __init__(self, mood: Mood) -> None:
+        self.mood = mood
+        self.requests: list[recommend_pb.BatchRecommendActionsRequest] = []
+        self.decided: dict[str, tuple[str, decision_pb2.Decision]] = {}
+
+    async def BatchRecommendActions(self, request: Any, context: Any) -> Any:
+        await self.mood.act(context)
+        self.requests.append(request)
+        return recommend_pb.BatchRecommendActionsResponse(
+            decided=[self._decide(one) for one in request.inputs]
+        )
+
+    def _decide(self, inputs: decision_pb2.DecisionInputs) -> recommend_pb.Decided:
+        before = self.decided.get(inputs.request_id)
+        if before is not None and before[0] != inputs.fingerprint:
+            return recommend_pb.Decided(refusal="REQUEST_ID_REUSED")
+        if before is None:
+            decision = decision_pb2.Decision(
+                name=inputs.decision,
+                request_id=inputs.request_id,
+                customer=inputs.customer,
+                verdict=decision_pb2.VERDICT_LEAVE_ALONE,
+                chosen_action="actions/leave-alone",
+                parts=[
+                    *inputs.parts,
+                    provenance_pb2.Part(name="recommend", state=provenance_pb2.PART_STATE_FRESH),
+                ],
+                trace_id=inputs.trace_id,
+            )
+            self.decided[inputs.request_id] = (inputs.fingerprint, decision)
+        return recommend_pb.Decided(
+            decision=self.decided[inputs.request_id][1], repeated_request=before is not None
+        )
+
+    async def GetDecision(self, request: Any, context: Any) -> Any:
+        for _, decision in self.decided.values():
+            if decision.name == request.name:
+                return decision
+        await context.abort(grpc.StatusCode.NOT_FOUND, f"{request.name} does not exist")
+        return None
+
+    async def ListActions(self, request: Any, context: Any) -> Any:
+        return recommend_pb.ListActionsResponse(margins={"": 0.25})
+
+
+@dataclass
+class Fakes:
+    """The four fakes, where they listen, and how each feels."""
+
+    profile: FakeProfile
+    forecast: FakeForecast
+    allocation: FakeAllocation
+    recommend: FakeRecommend
+    servers: dict[str, RunningServer] = field(default_factory=dict)
+
+    def mood(self, service: str) -> Mood:
+        mood: Mood = getattr(self, service).mood
+        return mood
+
+    def address(self, service: str) -> str:
+        return f"127.0.0.1:{self.servers[service].port}"
+
+    async def kill(self, service: str) -> None:
+        await self.servers[service].stop()
+
+
+@dataclass
+class World:
+    """A gateway and the fakes behind it."""
+
+    gateway: gateway_grpc.GatewayServiceAsyncStub
+    channel: grpc.aio.Channel
+    fakes: Fakes
+
+
+def _register(name: str, fake: Any) -> Any:
+    adders = {
+        "profile": profile_grpc.add_ProfileServiceServicer_to_server,
+        "forecast": forecast_grpc.add_ForecastServiceServicer_to_server,
+        "allocation": allocation_grpc.add_AllocationServiceServicer_to_server,
+        "recommend": recommend_grpc.add_RecommendServiceServicer_to_server,
+    }
+    return lambda server: adders[name](fake, server)  # type: ignore[operator]  # the four have no common type
+
+
+async def started() -> Fakes:
+    """The four fakes, listening."""
+    # The fakes have only the methods that the gateway's tests reach.
+    fakes = Fakes(
+        FakeProfile(Mood()),  # type: ignore[abstract]  # see above
+        FakeForecast(Mood()),  # type: ignore[abstract]  # see above
+        FakeAllocation(Mood()),  # type: ignore[abstract]  # see above
+        FakeRecommend(Mood()),  # type: ignore[abstract]  # see above
+    )
+    for name in ("profile", "forecast", "allocation", "recommend"):
+        full = f"fieldwise.{name}.v1.{name.capitalize()}Service"
+        service = Service(
+            name=f"fake-{name}",
+            listen="127.0.0.1:0",
+            register=_register(name, getattr(fakes, name)),
+            service_names=[full],
+            checked_by_handler=frozenset({"fieldwise.profile.v1.IngestEventsRequest.events"}),
+            drain_seconds=0.0,
+        )
+        fakes.servers[name] = await start(service)
+    return fakes

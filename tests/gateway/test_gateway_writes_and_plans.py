@@ -1,0 +1,94 @@
+"""Outcomes, events, plans and the clock at the gateway."""
+
+from __future__ import annotations
+
+import grpc
+import grpc.aio
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from fieldwise.gateway.v1 import gateway_service_pb2 as pb
+from fieldwise.profile.v1 import event_pb2
+from fieldwise_runtime.errors import from_rpc_error
+from tests.gateway.backend_fakes import World
+
+
+async def decision_name(world: World) -> str:
+    answer = await world.gateway.Decide(pb.DecideRequest(request_id="d", customer="customers/known-1"))
+    return answer.decision.name
+
+
+async def test_an_outcome_is_an_event_of_the_customer_with_the_decision(world: World) -> None:
+    name = await decision_name(world)
+    request = pb.RecordOutcomeRequest(request_id="o1", decision=name, kind=event_pb2.OUTCOME_KIND_ACTED)
+    answer = await world.gateway.RecordOutcome(request)
+    (stored,) = world.fakes.profile.batches[-1].events
+    assert (stored.customer, stored.outcome.decision) == ("customers/known-1", name)
+    assert stored.event_time.ToJsonString() == "2017-12-25T00:00:00Z"
+    assert not answer.duplicate
+    assert (await world.gateway.RecordOutcome(request)).duplicate
+
+
+async def test_an_outcome_id_with_another_body_is_refused(world: World) -> None:
+    name = await decision_name(world)
+    await world.gateway.RecordOutcome(
+        pb.RecordOutcomeRequest(request_id="o1", decision=name, kind=event_pb2.OUTCOME_KIND_ACTED)
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await world.gateway.RecordOutcome(
+            pb.RecordOutcomeRequest(request_id="o1", decision=name, kind=event_pb2.OUTCOME_KIND_DECLINED)
+        )
+    assert from_rpc_error(caught.value).reason == "REQUEST_ID_REUSED"
+
+
+async def test_batches_of_events_pass_in_order_with_the_business_time(world: World) -> None:
+    def batch(number: int) -> pb.IngestEventsRequest:
+        return pb.IngestEventsRequest(
+            batch_number=number, events=[event_pb2.Event(event_id=f"e{number}", source="pos")]
+        )
+
+    call = world.gateway.IngestEvents(iter([batch(0), batch(1), batch(2)]))
+    answers = [answer async for answer in call]
+    assert [answer.batch_number for answer in answers] == [0, 1, 2]
+    times = {each.decision_time.ToJsonString() for each in world.fakes.profile.batches}
+    assert times == {"2017-12-25T00:00:00Z"}
+
+
+async def test_accounts_are_derived_from_profile_and_forecast(world: World) -> None:
+    await world.gateway.PlanTerritories(pb.PlanTerritoriesRequest(request_id="p"))
+    (asked,) = world.fakes.allocation.plans
+    assert [account.name for account in asked.accounts] == ["customers/known-1", "customers/known-2"]
+    account = asked.accounts[0]
+    # P(buys) .5 x 80 x margin .25 = 10 USD; .5 x (28/7 + 4)/2 orders x 4 min + .5 x 12 min, over four weeks.
+    assert account.value.micros == 10_000_000
+    assert account.workload_hours == pytest.approx((2.0 * 4.0 + 6.0) / 4 / 60)
+    assert account.incumbent == "reps/wang"
+
+
+async def test_a_plan_never_rests_on_something_that_stood_in(world: World) -> None:
+    await world.fakes.kill("forecast")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await world.gateway.PlanTerritories(pb.PlanTerritoriesRequest(request_id="p"))
+    assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+    assert not world.fakes.allocation.plans
+
+
+async def test_the_recorded_clock_stands_until_it_is_moved_forward(world: World) -> None:
+    clock = await world.gateway.GetClock(pb.GetClockRequest())
+    assert (clock.now.ToJsonString(), clock.recorded) == ("2017-12-25T00:00:00Z", True)
+    later, earlier = Timestamp(), Timestamp()
+    later.FromJsonString("2018-01-01T00:00:00Z")
+    earlier.FromJsonString("2017-12-30T00:00:00Z")
+    assert (await world.gateway.MoveClock(pb.MoveClockRequest(to=later))).now == later
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await world.gateway.MoveClock(pb.MoveClockRequest(to=earlier))
+    assert "not before 2018-01-01" in from_rpc_error(caught.value).message
+
+
+async def test_an_operation_of_no_service_is_not_found(world: World) -> None:
+    from google.longrunning import operations_pb2, operations_pb2_grpc
+
+    stub = operations_pb2_grpc.OperationsStub(world.channel)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.GetOperation(operations_pb2.GetOperationRequest(name="operations/nobody/1"))
+    assert from_rpc_error(caught.value).reason == "OPERATION_NOT_FOUND"

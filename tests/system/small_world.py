@@ -1,0 +1,52 @@
+"""A small company whose history is made by a rule: who buys how often is known, so that what the engine says can be checked."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from fieldwise.gateway.v1 import gateway_service_pb2 as gateway_pb
+from fieldwise.profile.v1 import event_pb2
+
+START = datetime(2017, 3, 6, tzinfo=UTC)
+END = datetime(2017, 12, 25, tzinfo=UTC)
+CUSTOMERS = 160
+CATEGORIES = ("BREAD", "CHEESE", "COFFEE", "FRUIT", "MILK", "PASTA", "SOAP", "TEA")
+
+
+def customer(number: int) -> str:
+    """Name of the customer with this number."""
+    return f"customers/h{number:04d}"
+
+
+def purchase(
+    name: str, when: datetime, number: int, *, source: str = "till", dollars: float = 4.0
+) -> event_pb2.Event:
+    """One line of a receipt."""
+    event = event_pb2.Event(event_id=f"{name}/{when:%Y%m%dT%H%M%S}/{number}", source=source, customer=name)
+    event.event_time.FromDatetime(when)
+    line = event.purchase
+    line.product, line.category = f"p{number % 40}", CATEGORIES[number % len(CATEGORIES)]
+    line.quantity, line.basket = 1, f"{name}/{when:%Y%m%d}"
+    line.amount.currency_code, line.amount.micros = "USD", round(dollars * 1e6)
+    return event
+
+
+def history(customers: int = CUSTOMERS) -> Iterator[event_pb2.Event]:
+    """Everybody's purchases: a rhythm of 3 to 25 days; every fifth stopped at some time in autumn."""
+    chance = random.Random(7)
+    for number in range(customers):
+        gap = 3 + 22 * (number % 12) / 11
+        stops = END if number % 5 else END - timedelta(days=chance.uniform(20, 90))
+        when = START + timedelta(days=chance.uniform(0, gap))
+        while when < stops:
+            for line in range(1 + number % 3):
+                yield purchase(customer(number), when, number + line, dollars=2 + chance.expovariate(0.25))
+            when += timedelta(days=max(0.5, chance.gauss(gap, gap / 4)))
+
+
+def batches(events: list[event_pb2.Event], size: int = 2000) -> Iterator[gateway_pb.IngestEventsRequest]:
+    """The events in batches, numbered from 0."""
+    for number, start in enumerate(range(0, len(events), size)):
+        yield gateway_pb.IngestEventsRequest(events=events[start : start + size], batch_number=number)
