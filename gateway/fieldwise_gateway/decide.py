@@ -27,7 +27,7 @@ from fieldwise.type.v1 import provenance_pb2 as provenance
 from fieldwise_gateway import parts
 from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.core.names import decision_name
-from fieldwise_gateway.core.time_budget import TimeBudget
+from fieldwise_gateway.core.time_budget import ANSWER_RESERVE, TimeBudget
 from fieldwise_gateway.snapshots import Snapshots
 from fieldwise_runtime import deadlines
 from fieldwise_runtime.errors import AlreadyExists, NotFound
@@ -201,7 +201,7 @@ class Decider:
         prices = response.price_set if response is not None and response.HasField("price_set") else None
         request = recommend_pb.BatchRecommendActionsRequest(inputs=inputs, price_set=prices)
         try:
-            timeout = deadlines.budget(self._seconds)
+            timeout = deadlines.budget(self._seconds) - ANSWER_RESERVE
             answer = await self._backends.recommend.BatchRecommendActions(request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
             detail = _noted("recommend", error)

@@ -62,10 +62,10 @@ def _accounts(chunk: Chunk, margin: float, currency: str) -> Iterator[plan_pb2.A
 
 
 def _outlook(profile: profile_pb2.Profile, scores: score_pb2.CustomerScores, recent_orders: float) -> Outlook:
-    probability = {each.model: each.probability for each in scores.predictions}
+    # Without a version it is a base rate: of a customer without a rhythm, or who is silent already and beyond a rescue.
+    probability = {each.model: each.probability for each in scores.predictions if each.model_version}
     return Outlook(
-        p_buys=probability[_BUYS],
-        # A customer who is silent already has no such prediction; the call that keeps him comes too late.
+        p_buys=probability.get(_BUYS, 0.0),
         p_silent=probability.get(_SILENT, 0.0),
         spend_if_buys=scores.spend_if_buys.micros,
         usual_gap_days=profile.usual_gap_days if profile.HasField("usual_gap_days") else None,

@@ -52,10 +52,11 @@ class ClockStore:
         """Set the clock unless it stands somewhere already; gives where it stands."""
 
         def work(connection: sa.Connection) -> datetime:
-            stands = _read(connection)
-            if stands is None:
-                connection.execute(clock_table.insert().values(id=1, now_micros=_micros(start)))
-            return stands or start
+            # The gateway and its jobs start at once; whoever comes second takes what the first set.
+            row = {"id": 1, "now_micros": _micros(start)}
+            statement = upsert(clock_table, self._database.dialect).values(row).on_conflict_do_nothing()
+            connection.execute(statement)
+            return _read(connection) or start
 
         return await self._database.write(work)
 

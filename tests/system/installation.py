@@ -178,6 +178,7 @@ def started(data: Path, environ: Mapping[str, str] | None = None) -> Running:
         )
     ends = time.monotonic() + 60
     while "all SERVING" not in told.read_text():
-        assert process.poll() is None and time.monotonic() < ends, "did not start:\n" + told.read_text()
+        if process.poll() is not None or time.monotonic() > ends:
+            raise AssertionError("did not start:\n" + told.read_text())
         time.sleep(0.05)
     return Running(process, data, base)

@@ -42,7 +42,7 @@ def history(customers: int = CUSTOMERS) -> Iterator[event_pb2.Event]:
         when = START + timedelta(days=chance.uniform(0, gap))
         while when < stops:
             for line in range(1 + number % 3):
-                yield purchase(customer(number), when, number + line, dollars=2 + chance.expovariate(0.25))
+                yield purchase(customer(number), when, number + line, dollars=8 + chance.expovariate(0.05))
             when += timedelta(days=max(0.5, chance.gauss(gap, gap / 4)))
 
 

@@ -39,6 +39,16 @@ def until_full(company: Running, seconds: float) -> list[decision_pb2.Decision]:
     return decisions
 
 
+def persistently(company: Running, request: pb.DecideRequest) -> decision_pb2.Decision:
+    """Ask with the same request_id until the gateway is back, as our client does."""
+    ends = time.monotonic() + 10
+    while True:
+        try:
+            return company.gateway.Decide(request, timeout=2, wait_for_ready=True).decision
+        except grpc.RpcError:
+            assert time.monotonic() < ends, "the gateway did not come back"
+
+
 @pytest.mark.parametrize("victim", ["profile", "forecast", "allocation", "recommend"])
 def test_every_decision_is_answered_while_a_service_is_killed(company: Running, victim: str) -> None:
     until_full(company, 10.0)
@@ -47,7 +57,9 @@ def test_every_decision_is_answered_while_a_service_is_killed(company: Running, 
     gaps = [degraded(decision) for decision in decisions if degraded(decision)]
     assert gaps, f"{victim} was killed, but no decision says that it was away"
     for gap in gaps:
-        assert set(gap) <= {victim}
+        # Nothing can be forecast of a customer of whom nothing is known.
+        follows = {"forecast"} if gap.get("profile") == provenance.PART_STATE_COLD_START else set()
+        assert set(gap) <= {victim} | follows
         assert gap[victim] in STANDS_IN[victim]
 
 
@@ -63,8 +75,7 @@ def test_a_killed_gateway_comes_back_and_keeps_request_ids(company: Running) -> 
     request = pb.DecideRequest(request_id=str(uuid.uuid4()), customer=customer(3))
     first = company.gateway.Decide(request, timeout=5).decision
     company.kill("gateway")
-    again = company.gateway.Decide(request, timeout=10, wait_for_ready=True).decision
-    assert again.name == first.name
+    assert persistently(company, request).name == first.name
 
 
 def test_a_killed_profile_loses_nothing_acknowledged_and_counts_nothing_twice(company: Running) -> None:

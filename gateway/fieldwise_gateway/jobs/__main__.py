@@ -19,9 +19,10 @@ from fieldwise_gateway.settings import Addresses, JobsSettings
 from fieldwise_gateway.store import ClockStore
 from fieldwise_runtime import logs, migrations, tracing
 from fieldwise_runtime.database import Database, Durability
+from fieldwise_runtime.errors import FieldwiseError
 from fieldwise_runtime.operations import SERVICE_NAME, Operations
 from fieldwise_runtime.server import Service, serve
-from fieldwise_runtime.settings import load
+from fieldwise_runtime.settings import SettingsError, load
 
 NAME = "fieldwise-jobs"
 PACKAGE = "fieldwise_gateway.jobs"
@@ -97,15 +98,23 @@ async def run(settings: JobsSettings, addresses: Addresses) -> None:
         recording.shutdown()
 
 
-def main() -> None:
-    """Serve, or migrate."""
-    settings = load(JobsSettings, os.environ)
-    logs.configure(NAME, settings.log_level)
-    if sys.argv[1:] == ["migrate"]:
-        migrations.migrate(settings.database_url, PACKAGE)
-    else:
-        asyncio.run(run(settings, load(Addresses, os.environ)))
+def main(arguments: list[str]) -> int:
+    """Serve, or migrate; 1 for a fault that its message explains, 2 for wrong arguments."""
+    if arguments not in ([], ["migrate"]):
+        sys.stderr.write(f"{PACKAGE}: got {' '.join(arguments)!r}; give nothing to serve, or `migrate`\n")
+        return 2
+    try:
+        settings = load(JobsSettings, os.environ)
+        logs.configure(NAME, settings.log_level)
+        if arguments:
+            migrations.migrate(settings.database_url, PACKAGE)
+        else:
+            asyncio.run(run(settings, load(Addresses, os.environ)))
+    except (SettingsError, FieldwiseError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

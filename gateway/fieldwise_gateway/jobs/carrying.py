@@ -7,6 +7,7 @@ from fieldwise.recommend.v1 import recommend_service_pb2 as recommend_pb
 from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.jobs.store import JobStore
 from fieldwise_runtime.logs import get_logger
+from fieldwise_runtime.tracing import tracer, unrecorded
 
 log = get_logger(__name__)
 
@@ -19,19 +20,27 @@ async def carry_outcomes(backends: Backends, store: JobStore) -> int:
 
     The position moves only after recommend has taken a page: a crash in between carries it again, which changes nothing.
     """
-    position, recorded = await store.position(_CURSOR), 0
+    recorded = 0
     while True:
-        request = profile_pb.ListOutcomeEventsRequest(page_size=_PAGE, page_token=position)
-        page = await backends.profile.ListOutcomeEvents(request)
+        page = await _next_page(backends, store)
         if not page.events:
             return recorded
-        taken = await backends.recommend.RecordOutcomes(
-            recommend_pb.RecordOutcomesRequest(events=page.events)
+        with tracer().start_as_current_span("carry outcomes", attributes={"fieldwise.job": "carry-outcomes"}):
+            recorded += await _carry(backends, page)
+        await store.move(_CURSOR, page.next_page_token)
+
+
+async def _next_page(backends: Backends, store: JobStore) -> profile_pb.ListOutcomeEventsResponse:
+    position = await store.position(_CURSOR)
+    # Asked every second and mostly in vain.
+    with unrecorded():
+        return await backends.profile.ListOutcomeEvents(
+            profile_pb.ListOutcomeEventsRequest(page_size=_PAGE, page_token=position)
         )
-        if taken.unknown_decisions:
-            log.warning(
-                "outcomes of unknown decisions left out", decisions=list(taken.unknown_decisions)[:10]
-            )
-        recorded += taken.recorded
-        position = page.next_page_token
-        await store.move(_CURSOR, position)
+
+
+async def _carry(backends: Backends, page: profile_pb.ListOutcomeEventsResponse) -> int:
+    taken = await backends.recommend.RecordOutcomes(recommend_pb.RecordOutcomesRequest(events=page.events))
+    if taken.unknown_decisions:
+        log.warning("outcomes of unknown decisions left out", decisions=list(taken.unknown_decisions)[:10])
+    return taken.recorded

@@ -1,4 +1,4 @@
-"""solve-prices: candidates of all customers, valued by recommend, priced by allocation, for the week from now."""
+"""solve-prices: candidates of all customers, valued by recommend, priced by allocation, for the rest of the week."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.census import Chunk, census
 from fieldwise_gateway.core.names import decision_name
 
-PERIOD = timedelta(weeks=1)
 # Candidates are valued as decisions would be, without being any: the name is well formed and belongs to none.
 _NO_DECISION = decision_name(0, 0)
 
 
 async def solve_prices(backends: Backends, now: datetime, request_id: str) -> price_pb2.PriceSet:
-    """The price set of the week that begins at ``now``.
+    """The price set from ``now`` to the end of the week, for what decisions have left of the week's budgets.
 
     Raises:
         RpcError: A service did not answer; no prices were published then.
@@ -30,12 +29,20 @@ async def solve_prices(backends: Backends, now: datetime, request_id: str) -> pr
     return await backends.allocation.SolvePrices(_messages(backends, now, request_id), timeout=300)
 
 
+def week_end(now: datetime) -> datetime:
+    """The next Monday, 00:00 UTC, after ``now``: budgets are per week, whenever prices are solved in it."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + timedelta(days=7 - now.weekday())
+
+
 async def _messages(
     backends: Backends, now: datetime, request_id: str
 ) -> AsyncIterator[allocation_pb.SolvePricesRequest]:
     period = allocation_pb.PricePeriod(request_id=request_id)
     period.valid_from.FromDatetime(now)
-    period.valid_until.FromDatetime(now + PERIOD)
+    period.valid_until.FromDatetime(week_end(now))
+    asked = recommend_pb.GetCommitmentsRequest(valid_until=period.valid_until)
+    period.committed.extend((await backends.recommend.GetCommitments(asked)).uses)
     yield allocation_pb.SolvePricesRequest(period=period)
     async for chunk in census(backends, now):
         inputs = list(_inputs(chunk, period.valid_from))

@@ -60,7 +60,7 @@ class Traces(pb_grpc.TracesServiceServicer):
         if trace_id is None or not stored:
             raise NotFound(
                 request.name,
-                "ask again in a second, or look at GetTraceStore: the store is bounded and the oldest traces go first",
+                "its spans may still be under way, or the bounded store dropped it (oldest first): ask again in a second",
                 reason="TRACE_NOT_FOUND",
             )
         tree = grow([opened(span.service, span.body) for span in stored])

@@ -5,19 +5,21 @@ A service brings `<package>/migrations/versions/*.py` (Alembic revisions) and no
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from fieldwise_runtime import engines
 from fieldwise_runtime.errors import FailedPrecondition, Unavailable
 from fieldwise_runtime.logs import get_logger
+
+if TYPE_CHECKING:
+    # Imported where a migration runs only: verifying at every start would otherwise take longer for this import than for
+    # all else that a service needs of its database.
+    from alembic.config import Config
 
 log = get_logger(__name__)
 
@@ -67,6 +69,8 @@ def _migrate(connection: sa.Connection, package: str) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
     # On SQLite the transaction was begun IMMEDIATE, which is such a lock.
+    from alembic import command
+
     before = _revision(connection, package)
     config = _config(package)
     config.attributes["connection"] = connection
@@ -76,6 +80,8 @@ def _migrate(connection: sa.Connection, package: str) -> None:
 
 
 def _config(package: str) -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_ENVIRONMENT).replace("%", "%%"))
     config.set_main_option("path_separator", "newline")
@@ -91,7 +97,33 @@ def _versions(package: str) -> Path:
 
 
 def _newest(package: str) -> str:
-    return ScriptDirectory.from_config(_config(package)).get_current_head() or ""
+    """The one revision that no other comes after; read from the files without running them."""
+    written = [_identifiers(file) for file in sorted(_versions(package).glob("*.py"))]
+    followed = {each.get("down_revision") for each in written}
+    newest = [each["revision"] for each in written if each["revision"] not in followed]
+    if len(newest) > 1:
+        raise ValueError(f"{package} has {len(newest)} newest revisions, {newest}; make one follow the other")
+    return str(newest[0]) if newest else ""
+
+
+def _identifiers(file: Path) -> dict[str, object]:
+    """`revision` and `down_revision` of a revision file, which are literals in it."""
+    found: dict[str, object] = {}
+    for node in ast.parse(file.read_bytes()).body:
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            found |= _assigned(target, node.value)
+    return found
+
+
+def _assigned(target: ast.expr, value: ast.expr) -> dict[str, object]:
+    """What `name = literal` and `name, name = literal, literal` give; nothing for any other name."""
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        pairs = zip(target.elts, value.elts, strict=True)
+        return {name: literal for pair in pairs for name, literal in _assigned(*pair).items()}
+    if isinstance(target, ast.Name) and target.id in ("revision", "down_revision"):
+        return {target.id: ast.literal_eval(value)}
+    return {}
 
 
 def _version_table(package: str) -> str:
@@ -100,8 +132,10 @@ def _version_table(package: str) -> str:
 
 
 def _revision(connection: sa.Connection, package: str) -> str:
-    context = MigrationContext.configure(connection, opts={"version_table": _version_table(package)})
-    return context.get_current_revision() or ""
+    table = sa.table(_version_table(package), sa.column("version_num"))
+    if not sa.inspect(connection).has_table(table.name):
+        return ""
+    return connection.execute(sa.select(table.c.version_num)).scalar() or ""
 
 
 def _is_missing_file(url: str) -> bool:

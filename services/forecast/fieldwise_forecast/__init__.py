@@ -1,0 +1,1 @@
+"""What will be bought, by whom, when; who falls silent; and how good that is."""

@@ -1,0 +1,90 @@
+"""Entry point: `python -m fieldwise_forecast` serves, `python -m fieldwise_forecast migrate` prepares the database."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+import grpc
+
+from fieldwise.forecast.v1 import forecast_service_pb2_grpc
+from fieldwise_forecast.lineup import Lineups
+from fieldwise_forecast.profile_reader import ProfileReader
+from fieldwise_forecast.servicer import ForecastServicer
+from fieldwise_forecast.settings import Settings
+from fieldwise_forecast.training import Trainer
+from fieldwise_runtime import logs, migrations, operations, tracing
+from fieldwise_runtime.channels import connect
+from fieldwise_runtime.database import Database
+from fieldwise_runtime.errors import FieldwiseError
+from fieldwise_runtime.server import Service, serve
+from fieldwise_runtime.settings import SettingsError, load
+
+NAME = "fieldwise-forecast"
+PACKAGE = "fieldwise_forecast"
+SERVICE_NAMES = ("fieldwise.forecast.v1.ForecastService", operations.SERVICE_NAME)
+
+
+async def assembled(settings: Settings) -> Service:
+    """The service with its database verified, its models loaded and interrupted trainings closed.
+
+    Raises:
+        FailedPrecondition: The database is not at the right revision.
+    """
+    migrations.verify(settings.database_url, PACKAGE)
+    db = Database.open(settings.database_url)
+    channel = connect(settings.profile_address, "profile")
+    lineups = Lineups(db, settings.models_folder, settings.currency, settings.cached_customers)
+    trainer = Trainer(db, settings.models_folder, ProfileReader(channel), lineups)
+    trainings = operations.Operations(db)
+    await trainings.recover()
+    await lineups.reload()
+    servicer = ForecastServicer(db, lineups, trainer, trainings, settings.currency)
+
+    def register(server: grpc.aio.Server) -> None:
+        forecast_service_pb2_grpc.add_ForecastServiceServicer_to_server(servicer, server)
+        trainings.register(server)
+
+    async def ready() -> dict[str, bool]:
+        models = {f"models/{model}": serving for model, serving in lineups.current.healthy.items()}
+        return models | {"": await db.reachable()}
+
+    async def close() -> None:
+        await trainings.close()
+        await channel.close()
+        await db.close()
+
+    return Service(NAME, settings.listen, register, SERVICE_NAMES, ready, close)
+
+
+async def run(settings: Settings) -> None:
+    recording = tracing.configure(NAME, settings.traces_address)
+    try:
+        await serve(await assembled(settings))
+    finally:
+        recording.shutdown()
+
+
+def main(arguments: list[str]) -> int:
+    try:
+        settings = load(Settings, os.environ)
+        logs.configure(NAME, settings.log_level)
+        if arguments == ["migrate"]:
+            migrations.migrate(settings.database_url, PACKAGE)
+        elif arguments:
+            return told(f"unknown arguments {arguments}; give none to serve, or `migrate`")
+        else:
+            asyncio.run(run(settings))
+    except (SettingsError, FieldwiseError) as fault:
+        return told(str(fault))
+    return 0
+
+
+def told(fault: str) -> int:
+    sys.stderr.write(f"{fault}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

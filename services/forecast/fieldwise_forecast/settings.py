@@ -1,0 +1,42 @@
+"""The settings of this service, from the environment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fieldwise_runtime.settings import (
+    company_currency,
+    data_folder,
+    listen_address,
+    log_level,
+    peer_address,
+    service_database_url,
+    setting,
+    traces_address,
+    whole_number,
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a forecast process is told when it starts."""
+
+    listen: str = listen_address("forecast", 50052)
+    database_url: str = service_database_url("forecast")
+    profile_address: str = peer_address("profile", 50051)
+    data: Path = data_folder()
+    currency: str = company_currency()
+    log_level: str = log_level()
+    traces_address: str = traces_address()
+    cached_customers: int = setting(
+        "FIELDWISE_FORECAST_CACHED_CUSTOMERS",
+        default=20_000,
+        parse=whole_number(at_least=1),
+        doc="customers whose latest scores are remembered, about 3 kB each",
+    )
+
+    @property
+    def models_folder(self) -> Path:
+        """Model files of the registry; paths in the registry are relative to it."""
+        return self.data / "models"

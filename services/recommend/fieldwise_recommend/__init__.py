@@ -1,0 +1,1 @@
+"""The next best action, its reasons, and what it really caused."""

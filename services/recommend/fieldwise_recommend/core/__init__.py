@@ -1,0 +1,1 @@
+"""The next best action on plain values: no wire, database, clock or environment."""

@@ -1,0 +1,116 @@
+"""One decision: what qualifies, what it is worth, which is chosen; knows no wire, no store and no ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Final, NamedTuple
+
+from fieldwise_recommend.core.catalogue import Action, Catalogue, Uses
+from fieldwise_recommend.core.choice import Options, choose, probabilities
+from fieldwise_recommend.core.eligibility import Rejection, misfit, unaffordable, uses_of
+from fieldwise_recommend.core.situation import Chance, Situation, Supply
+from fieldwise_recommend.core.values import Account, account, baseline
+
+_FIRST: Final = itemgetter(0)
+
+
+class Offer(NamedTuple):
+    """An action that fits the customer, and what it would take."""
+
+    action: Action
+    uses: Uses
+
+
+class Candidate(NamedTuple):
+    """An action that could be chosen, its account and the probability with which the policy chooses it."""
+
+    action: Action
+    uses: Uses
+    account: Account
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """The outcome: candidates best first, the chosen one among them, and what did not qualify in catalogue order."""
+
+    candidates: tuple[Candidate, ...]
+    chosen: Candidate
+    rejections: tuple[Rejection, ...]
+    control_group: bool
+
+    @property
+    def deterministic(self) -> bool:
+        """No chance was involved: every probability is 0 or 1."""
+        return self.chosen.probability == 1.0
+
+    def best_alternative(self) -> Candidate | None:
+        """The best candidate beside leave alone; None when nothing else qualified."""
+        return next((each for each in self.candidates if not each.action.is_leave_alone), None)
+
+
+def fitting(catalogue: Catalogue, situation: Situation) -> tuple[list[Offer], list[Rejection]]:
+    """The actions that fit the customer, whatever they take; leave alone always does."""
+    offers: list[Offer] = []
+    rejections: list[Rejection] = []
+    for action in catalogue.actions:
+        refused = misfit(action, situation)
+        if refused is None:
+            offers.append(Offer(action, uses_of(action, situation)))
+        else:
+            rejections.append(refused)
+    return offers, rejections
+
+
+def decide(
+    offers: list[Offer], rejections: list[Rejection], situation: Situation, supply: Supply, chance: Chance
+) -> Ruling:
+    """Values what can be had and chooses. The same arguments give the same ruling, which is what a replay rests on."""
+    refused = list(rejections)
+    prices = supply.prices or {}
+    alone = baseline(situation)
+    valued: list[tuple[int, Offer, Account]] = []
+    for offer in offers:
+        action, uses = offer
+        shortage = unaffordable(action, uses, supply) if uses else None
+        if shortage is not None:
+            refused.append(shortage)
+            continue
+        money = account(action, uses, situation, alone, prices, supply.pacing)
+        valued.append((-money.value, offer, money))
+    # The sort is stable, so ties go to the action that stands earlier in the catalogue.
+    valued.sort(key=_FIRST)
+    options = _options([offer.action for _, offer, _ in valued])
+    chances = probabilities(options, chance, len(valued))
+    candidates = tuple(
+        [
+            Candidate(offer.action, offer.uses, money, probability)
+            for (_, offer, money), probability in zip(valued, chances, strict=True)
+        ]
+    )
+    return Ruling(candidates, candidates[choose(options, chance)], tuple(refused), chance.control_group)
+
+
+def _options(actions: list[Action]) -> Options:
+    explorable = [index for index, action in enumerate(actions) if action.explorable]
+    # Leave alone is explorable itself (the catalogue is checked for it).
+    leave_alone = next(index for index in explorable if actions[index].is_leave_alone)
+    return Options(0, leave_alone, explorable)
+
+
+def shown(ruling: Ruling, limit: int) -> list[Candidate]:
+    """The best ``limit`` candidates, best first, the chosen one and leave alone always among them.
+
+    Where they are not among the best, they take the last places: with limit 1 both may be shown.
+    """
+    candidates, chosen = ruling.candidates, ruling.chosen
+    free = limit - (1 if chosen.action.is_leave_alone else 2)
+    picked: list[Candidate] = []
+    for each in candidates:
+        if each is not chosen and not each.action.is_leave_alone:
+            if free <= 0:
+                continue
+            free -= 1
+        picked.append(each)
+    return picked

@@ -1,0 +1,165 @@
+"""Reasons of a decision as codes with numbers, each checked when it is given; knows no language and no wire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Final, NamedTuple
+
+from fieldwise_recommend.core.catalogue import ASSUMED, COUPON_MONEY, EMAIL_SLOTS, Effect
+from fieldwise_recommend.core.ranking import Candidate, Ruling
+from fieldwise_recommend.core.situation import Situation
+from fieldwise_recommend.core.values import PricePaid
+
+_MILLION: Final = 1_000_000
+_LIKELY: Final = 0.5
+# Well above the fifth of all customers who fall silent within 28 days (the catalogue's prior).
+_LIKELY_SILENT: Final = 0.35
+_LOYAL_DAYS: Final = 10
+_GOOD_SPEND: Final = 500.0
+
+
+class Reason(NamedTuple):
+    """A code and the numbers and words that its sentence needs."""
+
+    code: str
+    numbers: Mapping[str, float]
+    words: Mapping[str, str] = {}
+
+
+def _silent_days(situation: Situation) -> Reason | None:
+    days = situation.facts.get("days_since_purchase")
+    gap = situation.facts.get("usual_gap_days")
+    if days is None or gap is None or days <= gap:
+        return None
+    return Reason("SILENT_DAYS", {"days": round(days, 1), "usual_gap": round(gap, 1)})
+
+
+def _usual_gap(situation: Situation) -> Reason | None:
+    gap = situation.facts.get("usual_gap_days")
+    return None if gap is None else Reason("USUAL_GAP", {"days": round(gap, 1)})
+
+
+def _likely_to_buy(situation: Situation) -> Reason | None:
+    p_buy = situation.facts.get("p_buy")
+    return None if p_buy is None or p_buy < _LIKELY else Reason("LIKELY_TO_BUY", {"p": round(p_buy, 4)})
+
+
+def _unlikely_to_buy(situation: Situation) -> Reason | None:
+    p_buy = situation.facts.get("p_buy")
+    return None if p_buy is None or p_buy >= _LIKELY else Reason("UNLIKELY_TO_BUY", {"p": round(p_buy, 4)})
+
+
+def _likely_to_fall_silent(situation: Situation) -> Reason | None:
+    p_silent = situation.facts.get("p_silent")
+    if p_silent is None or p_silent < _LIKELY_SILENT:
+        return None
+    return Reason("LIKELY_TO_FALL_SILENT", {"p": round(p_silent, 4)})
+
+
+def _restock_due(situation: Situation) -> Reason | None:
+    due = situation.restock
+    if due is None or due.days < due.gap:
+        return None
+    return Reason(
+        "RESTOCK_DUE", {"days": round(due.days, 1), "gap": round(due.gap, 1)}, {"category": due.category}
+    )
+
+
+def _popular_unbought(situation: Situation) -> Reason | None:
+    popular = situation.popular
+    if popular is None:
+        return None
+    return Reason("POPULAR_UNBOUGHT", {"share": round(popular.share, 4)}, {"category": popular.category})
+
+
+def _best_spend(situation: Situation) -> Reason | None:
+    spend = situation.facts.get("total_spend")
+    return None if spend is None or spend < _GOOD_SPEND else Reason("BEST_SPEND", {"total": round(spend, 2)})
+
+
+def _loyal(situation: Situation) -> Reason | None:
+    days = situation.facts.get("purchase_days")
+    return None if days is None or days < _LOYAL_DAYS else Reason("LOYAL", {"purchase_days": days})
+
+
+def _days_since_contact(situation: Situation) -> Reason | None:
+    days = situation.facts.get("days_since_contact")
+    return None if days is None else Reason("DAYS_SINCE_CONTACT", {"days": round(days, 1)})
+
+
+def _expected_spend(situation: Situation) -> Reason | None:
+    return Reason("EXPECTED_SPEND", {"amount": situation.spend / _MILLION})
+
+
+# Each gives the reason if it is true of the customer, else None.
+_OF_CUSTOMER: Final[Mapping[str, Callable[[Situation], Reason | None]]] = {
+    "SILENT_DAYS": _silent_days,
+    "USUAL_GAP": _usual_gap,
+    "LIKELY_TO_BUY": _likely_to_buy,
+    "UNLIKELY_TO_BUY": _unlikely_to_buy,
+    "LIKELY_TO_FALL_SILENT": _likely_to_fall_silent,
+    "RESTOCK_DUE": _restock_due,
+    "POPULAR_UNBOUGHT": _popular_unbought,
+    "BEST_SPEND": _best_spend,
+    "LOYAL": _loyal,
+    "DAYS_SINCE_CONTACT": _days_since_contact,
+    "EXPECTED_SPEND": _expected_spend,
+}
+# What a catalogue may name.
+REASON_CODES: Final = tuple(_OF_CUSTOMER)
+
+
+def reasons_for(candidate: Candidate, ruling: Ruling, situation: Situation) -> list[Reason]:
+    """Why this candidate: facts that speak for it, what its effect rests on, and the prices it pays.
+
+    Never fewer than two, but for leave alone, which says what the best alternative lacked.
+    """
+    action = candidate.action
+    if action.is_leave_alone:
+        reasons = [_why_alone(ruling)]
+    else:
+        reasons = _why_act(candidate, situation)
+    if candidate is ruling.chosen and candidate is not ruling.candidates[0] and not ruling.control_group:
+        reasons.append(Reason("CHOSEN_BY_CHANCE", {"probability": candidate.probability}))
+    return reasons
+
+
+def _why_act(candidate: Candidate, situation: Situation) -> list[Reason]:
+    action = candidate.action
+    found = [_OF_CUSTOMER[code](situation) for code in action.reasons]
+    reasons = [reason for reason in found if reason is not None]
+    if not reasons:
+        reasons.append(Reason("EXPECTED_SPEND", {"amount": situation.spend / _MILLION}))
+    reasons.append(_of_effect(action.effect))
+    reasons.extend([_of_price(paid, situation) for paid in candidate.account.prices if paid.micros_per_unit])
+    return reasons
+
+
+@cache
+def _of_effect(effect: Effect) -> Reason:
+    numbers = {"lift": effect.lift, "spend_lift": effect.spend_lift}
+    if effect.basis == ASSUMED:
+        return Reason("EFFECT_ASSUMED", numbers)
+    return Reason("EFFECT_MEASURED", numbers, {"basis": effect.basis})
+
+
+def _of_price(paid: PricePaid, situation: Situation) -> Reason:
+    if paid.resource == COUPON_MONEY:
+        return Reason("COUPON_PRICE", {"per_unit": paid.micros_per_unit / _MILLION, "face_value": paid.use})
+    if paid.resource == EMAIL_SLOTS:
+        return Reason("SLOT_PRICE", {"per_slot": paid.micros_per_unit / _MILLION})
+    numbers = {"per_hour": paid.micros_per_unit * 60 / _MILLION, "minutes": paid.use}
+    return Reason("HOUR_PRICE", numbers, {"rep": situation.rep})
+
+
+def _why_alone(ruling: Ruling) -> Reason:
+    if ruling.control_group:
+        return Reason("CONTROL_GROUP", {})
+    best = ruling.best_alternative()
+    if best is None:
+        return Reason("NOTHING_QUALIFIES", {"rejected": float(len(ruling.rejections))})
+    amount = best.account.value / _MILLION
+    if amount <= 0:
+        return Reason("BEST_ALTERNATIVE_LACKS", {"amount": -amount}, {"action": best.action.name})
+    return Reason("BEST_ALTERNATIVE_ADDS", {"amount": amount}, {"action": best.action.name})

@@ -1,0 +1,104 @@
+"""What is known when one customer is decided for, as plain values; knows no wire, no rule and no price solver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+# Names of facts and their units. A fact that is not known is absent from Situation.facts.
+FACTS: Final[Mapping[str, str]] = {
+    "days_since_purchase": "d",
+    "usual_gap_days": "d",
+    "silence_after_days": "d",
+    "silence_ratio": "days since purchase / silence_after_days",
+    "purchase_days": "distinct days",
+    "total_spend": "currency",
+    "stage": "number of the LifecycleStage",
+    "days_since_contact": "d",
+    "p_buy": "probability",
+    "p_silent": "probability",
+    "spend_if_buys": "currency",
+    "has_rep": "0 or 1",
+    "has_interest": "0 or 1",
+    "has_unbought": "0 or 1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Restock:
+    """A category the customer is due to buy again: ``days`` since he last did, ``gap`` between purchases on average."""
+
+    category: str
+    days: float
+    gap: float
+
+
+@dataclass(frozen=True, slots=True)
+class Popular:
+    """A category that ``share`` of all active customers bought lately and this one never did."""
+
+    category: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One customer at the moment of the decision.
+
+    Args:
+        facts: Known numbers by name (FACTS).
+        cold: Nothing is known of the customer: only actions without conditions fit.
+        priors_stood_in: No scores came; p_buy and spend are the catalogue's priors.
+        p_buy: Probability that he buys within 28 days if left alone.
+        spend: Micros he is expected to spend in 28 days if he buys.
+        margin: Share of his money that is margin, from the mix he buys.
+        rep: ``reps/{id}`` who serves him; empty when nobody does.
+        channels: Channels the app can offer; None means all.
+    """
+
+    facts: Mapping[str, float]
+    p_buy: float
+    spend: int
+    margin: float
+    cold: bool = False
+    priors_stood_in: bool = False
+    restock: Restock | None = None
+    popular: Popular | None = None
+    rep: str = ""
+    channels: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Price of a scarce thing: micros per unit before pacing, and how much of it there is in the period."""
+
+    unit: str
+    micros_per_unit: float
+    capacity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """The scarce things as a decision finds them.
+
+    Args:
+        prices: By resource; None when there are no prices at all.
+        pacing: Factor on all prices.
+        scarce: What is left of resources that have too little left for some action.
+        reserved: Actions whose scarce things were set aside for this customer before.
+    """
+
+    prices: Mapping[str, Price] | None = None
+    pacing: float = 1.0
+    scarce: Mapping[str, float] = field(default_factory=dict)
+    reserved: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """What chance may do: nothing in the control group; else ``draw`` in [0, 1) explores below ``exploration``."""
+
+    control_group: bool
+    exploration: float
+    draw: float

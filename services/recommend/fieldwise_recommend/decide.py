@@ -1,0 +1,230 @@
+"""Deciding for a batch of customers: values, chooses, sets aside and stores; knows no server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from opentelemetry import trace
+
+from fieldwise.recommend.v1.decision_pb2 import DecisionInputs
+from fieldwise.recommend.v1.recommend_service_pb2 import (
+    BatchRecommendActionsRequest,
+    BatchRecommendActionsResponse,
+    Decided,
+)
+from fieldwise_recommend.core.catalogue import Catalogue
+from fieldwise_recommend.core.ledger import Hold
+from fieldwise_recommend.core.policy import Policy
+from fieldwise_recommend.periods import Period, Periods, period_name
+from fieldwise_recommend.ruling import case_of, complete, hold_of, look_up_supply, rule
+from fieldwise_recommend.situation import foreign_money, unusable_scores
+from fieldwise_recommend.store import AlreadyDecided, DecisionRow, Known, Store
+from fieldwise_runtime.errors import Aborted, InvalidRequest, Violation
+
+# So many decisions take a few milliseconds; other calls get their turn in between.
+_TURN: Final = 64
+
+REQUEST_ID_REUSED: Final = "REQUEST_ID_REUSED"
+DECISION_NAME_REUSED: Final = "DECISION_NAME_REUSED"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A decision that is made but not stored: its place in the answer, its row, and what it set aside."""
+
+    answer: Decided
+    row: DecisionRow
+    hold: Hold | None
+
+
+class Decider:
+    """Makes decisions. Only one process may do so on one set of budgets: the ledger is in its memory."""
+
+    def __init__(self, store: Store, catalogue: Catalogue, policy: Policy) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._policy = policy
+        self._periods = Periods(store)
+        self._commits: set[asyncio.Task[None]] = set()
+
+    async def batch(self, request: BatchRecommendActionsRequest) -> BatchRecommendActionsResponse:
+        """Decides for each input, in order; returns when all decisions are stored.
+
+        Raises:
+            InvalidRequest: Another currency, a probability or an amount out of range, a price set without a name.
+            Aborted: Somebody else decided one of the requests at the same moment and took it back.
+        """
+        check(request.inputs, self._policy.currency)
+        period = await self._periods.of(request.price_set if request.HasField("price_set") else None)
+        response = BatchRecommendActionsResponse()
+        answers = [response.decided.add() for _ in request.inputs]
+        drafts = await self._drafts(request.inputs, answers, period)
+        await self._settled(drafts, period)
+        _answer_repeated(request.inputs, answers)
+        _describe(answers)
+        return response
+
+    async def committed(self, valid_until: Timestamp) -> dict[str, float]:
+        """What decisions have set aside in the period that ends then, by resource."""
+        return await self._periods.committed(period_name(valid_until))
+
+    async def _drafts(
+        self, inputs: Sequence[DecisionInputs], answers: Sequence[Decided], period: Period
+    ) -> list[Draft]:
+        """One draft for each request_id that the batch names; a second input with the same id is answered later."""
+        drafts: list[Draft] = []
+        seen: set[str] = set()
+        try:
+            for each, answer in zip(inputs, answers, strict=True):
+                if each.request_id in seen:
+                    continue
+                seen.add(each.request_id)
+                if len(seen) % _TURN == 0:
+                    await asyncio.sleep(0)
+                drafts.append(self._draft(each, answer, period))
+        except BaseException:
+            _release(drafts, period)
+            raise
+        return drafts
+
+    def _draft(self, inputs: DecisionInputs, answer: Decided, period: Period) -> Draft:
+        """Has no await in it: what the ledger says holds until the reservation is made."""
+        case = case_of(inputs, self._catalogue)
+        complete(inputs, self._catalogue, self._policy)
+        look_up_supply(inputs, case, period.prices, period.ledger)
+        ruling = rule(inputs, case, period.prices, answer.decision, self._policy.currency)
+        row = DecisionRow(
+            inputs.decision,
+            inputs.request_id,
+            inputs.fingerprint,
+            inputs.customer,
+            inputs.decision_time.seconds * 1_000_000 + inputs.decision_time.nanos // 1000,
+            inputs.catalogue_version,
+            answer.decision.chosen_action,
+            period.key,
+            inputs.SerializeToString(),
+            answer.decision.SerializeToString(deterministic=True),
+        )
+        hold = hold_of(inputs, ruling)
+        if hold is not None:
+            period.ledger.reserve(hold)
+        return Draft(answer, row, hold)
+
+    async def _settled(self, drafts: list[Draft], period: Period) -> None:
+        """Stores the drafts, to the end even if the caller goes: only the end says what the ledger may release."""
+        task = asyncio.create_task(self._commit(drafts, period))
+        self._commits.add(task)
+        task.add_done_callback(self._ended)
+        await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._commits.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at here too, because the caller may have gone
+
+    async def _commit(self, drafts: list[Draft], period: Period) -> None:
+        left = drafts
+        try:
+            while left and not await self._stored(left, period):
+                left = await self._unknown(left, period)
+        except BaseException:
+            _release(left, period)
+            raise
+
+    async def _stored(self, drafts: list[Draft], period: Period) -> bool:
+        """Whether they could be stored; False when one of them was decided before."""
+        rows = [draft.row for draft in drafts]
+        holds = [draft.hold for draft in drafts if draft.hold is not None]
+        try:
+            await self._store.add_decisions(rows, period.name, holds, period.unstored)
+        except AlreadyDecided:
+            return False
+        period.stored = True
+        return True
+
+    async def _unknown(self, drafts: list[Draft], period: Period) -> list[Draft]:
+        """Answers the drafts that were decided before with what was decided then; returns the others."""
+        known = await self._store.known([draft.row.request_id for draft in drafts])
+        others = [draft for draft in drafts if draft.row.request_id not in known]
+        taken = await self._store.names_taken([draft.row.name for draft in others])
+        if not known and not taken:
+            message = "a decision of the batch was being made elsewhere; send the request again"
+            raise Aborted("DECIDED_ELSEWHERE", message)
+        left: list[Draft] = []
+        for draft in drafts:
+            earlier = known.get(draft.row.request_id)
+            if earlier is None and draft.row.name not in taken:
+                left.append(draft)
+                continue
+            _release([draft], period)
+            _answer_known(draft, earlier)
+        return left
+
+
+def check(inputs: Sequence[DecisionInputs], currency: str) -> None:
+    """Refuses what the field rules cannot see.
+
+    Raises:
+        InvalidRequest: With every fault of all inputs.
+    """
+    foreign: list[Violation] = []
+    other = _names_given_twice(inputs)
+    for index, each in enumerate(inputs):
+        foreign += foreign_money(each, currency, f"inputs[{index}]")
+        other += unusable_scores(each, f"inputs[{index}]")
+    if foreign or other:
+        raise InvalidRequest([*foreign, *other], reason="INVALID_REQUEST" if other else "FOREIGN_CURRENCY")
+
+
+def _names_given_twice(inputs: Sequence[DecisionInputs]) -> list[Violation]:
+    owners: dict[str, str] = {}
+    remedy = "give each request a decision name of its own"
+    found: list[Violation] = []
+    for index, each in enumerate(inputs):
+        if owners.setdefault(each.decision, each.request_id) != each.request_id:
+            found.append(Violation.of(f"inputs[{index}].decision", each.decision, remedy))
+    return found
+
+
+def _release(drafts: Sequence[Draft], period: Period) -> None:
+    for draft in drafts:
+        if draft.hold is not None:
+            period.ledger.release(draft.hold)
+
+
+def _answer_known(draft: Draft, earlier: Known | None) -> None:
+    answer = draft.answer
+    answer.Clear()
+    if earlier is None:
+        answer.refusal = DECISION_NAME_REUSED
+    elif earlier.fingerprint != draft.row.fingerprint:
+        answer.refusal = REQUEST_ID_REUSED
+    else:
+        answer.decision.MergeFromString(earlier.decision)
+        answer.repeated_request = True
+
+
+def _answer_repeated(inputs: Sequence[DecisionInputs], answers: Sequence[Decided]) -> None:
+    """Gives inputs whose request_id stands earlier in the batch the answer of the first."""
+    first: dict[str, int] = {}
+    for index, each in enumerate(inputs):
+        earlier = first.setdefault(each.request_id, index)
+        if earlier == index:
+            continue
+        if inputs[earlier].fingerprint != each.fingerprint:
+            answers[index].refusal = REQUEST_ID_REUSED
+            continue
+        answers[index].CopyFrom(answers[earlier])
+        answers[index].repeated_request = not answers[earlier].refusal
+
+
+def _describe(answers: Sequence[Decided]) -> None:
+    span = trace.get_current_span()
+    span.set_attribute("fieldwise.recommend.decisions", len(answers))
+    refused = sum(1 for answer in answers if answer.refusal)
+    if refused:
+        span.set_attribute("fieldwise.recommend.refused", refused)

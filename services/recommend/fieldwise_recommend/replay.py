@@ -1,0 +1,149 @@
+"""Stored decisions: read, recomputed from their recorded inputs, and joined with what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from fieldwise.allocation.v1.price_pb2 import PriceSet
+from fieldwise.profile.v1.event_pb2 import Event, OutcomeKind
+from fieldwise.recommend.v1.decision_pb2 import Decision, DecisionInputs
+from fieldwise.recommend.v1.recommend_service_pb2 import (
+    RecordOutcomesResponse,
+    ReplayDecisionRequest,
+    ReplayDecisionResponse,
+)
+from fieldwise_recommend.core.catalogue import Catalogue
+from fieldwise_recommend.core.catalogue_file import parse
+from fieldwise_recommend.core.policy import MOST_PACING
+from fieldwise_recommend.ruling import case_of, rule
+from fieldwise_recommend.situation import foreign_money, prices_of, unusable_prices, unusable_scores
+from fieldwise_recommend.store import OutcomeRow, Recorded, Store
+from fieldwise_runtime.errors import InvalidRequest, NotFound, Violation
+
+_MILLION: Final = 1_000_000
+
+
+class Archive:
+    """The decisions made so far."""
+
+    def __init__(self, store: Store, catalogue: Catalogue, currency: str) -> None:
+        self._store = store
+        self._catalogues = {catalogue.version: catalogue}
+        self._currency = currency
+
+    async def get(self, name: str) -> Decision:
+        """A decision as it was made, with what came of it so far, oldest first.
+
+        Raises:
+            NotFound: No such decision.
+        """
+        recorded = await self._recorded(name)
+        decision = Decision.FromString(recorded.decision)
+        for row in await self._store.outcomes(name):
+            outcome = decision.outcomes.add(event_id=row.event_id, kind=row.kind)
+            outcome.event_time.FromMicroseconds(row.event_time)
+            if row.amount_micros is not None:
+                outcome.amount.currency_code = self._currency
+                outcome.amount.micros = row.amount_micros
+        return decision
+
+    async def replay(self, request: ReplayDecisionRequest) -> ReplayDecisionResponse:
+        """Decides again from the recorded inputs, or from others given in their place; stores nothing.
+
+        Raises:
+            NotFound: No such decision.
+            InvalidRequest: The inputs given are out of range, or name a catalogue that was never in force here.
+        """
+        recorded = await self._recorded(request.name)
+        response = ReplayDecisionResponse(inputs=_inputs(recorded))
+        inputs = response.inputs
+        if request.HasField("what_if"):
+            inputs = request.what_if
+            _check_what_if(inputs, self._currency)
+            inputs.catalogue_version = inputs.catalogue_version or response.inputs.catalogue_version
+        catalogue = await self._catalogue(inputs.catalogue_version)
+        prices = prices_of(inputs.price_set) if inputs.HasField("price_set") else None
+        rule(inputs, case_of(inputs, catalogue), prices, response.decision, self._currency)
+        response.identical = response.decision.SerializeToString(deterministic=True) == recorded.decision
+        return response
+
+    async def record(self, events: Sequence[Event]) -> RecordOutcomesResponse:
+        """Joins outcome events to their decisions, each (source, event_id) once.
+
+        Raises:
+            InvalidRequest: An event is no outcome, or its amount is in another currency.
+        """
+        _check_outcomes(events, self._currency)
+        joined = await self._store.add_outcomes([_row(event) for event in events])
+        return RecordOutcomesResponse(
+            recorded=joined.recorded, duplicates=joined.duplicates, unknown_decisions=joined.unknown_decisions
+        )
+
+    async def _recorded(self, name: str) -> Recorded:
+        recorded = await self._store.recorded(name)
+        if recorded is None:
+            raise NotFound(name, "take the name from an answer of Decide", reason="DECISION_NOT_FOUND")
+        return recorded
+
+    async def _catalogue(self, version: str) -> Catalogue:
+        known = self._catalogues.get(version)
+        if known is None:
+            body = await self._store.catalogue(version)
+            if body is None:
+                remedy = "take a version that decisions were made with"
+                raise InvalidRequest([Violation.of("what_if.catalogue_version", version, remedy)])
+            known = self._catalogues[version] = parse(body)
+        return known
+
+
+def _check_what_if(inputs: DecisionInputs, currency: str) -> None:
+    faults = foreign_money(inputs, currency, "what_if") + unusable_scores(inputs, "what_if")
+    if inputs.HasField("price_set"):
+        faults += unusable_prices(inputs.price_set, "what_if.price_set")
+    if not 0 <= inputs.pacing <= MOST_PACING:
+        remedy = f"send a factor from 0 to {MOST_PACING}"
+        faults.append(Violation.of("what_if.pacing", inputs.pacing, remedy))
+    if not 0 <= inputs.exploration < 1:
+        faults.append(
+            Violation.of("what_if.exploration", inputs.exploration, "send a share from 0 to just below 1")
+        )
+    if faults:
+        raise InvalidRequest(faults)
+
+
+def _inputs(recorded: Recorded) -> DecisionInputs:
+    inputs = DecisionInputs.FromString(recorded.inputs)
+    if recorded.price_set is not None:
+        inputs.price_set.CopyFrom(PriceSet.FromString(recorded.price_set))
+    return inputs
+
+
+def _check_outcomes(events: Sequence[Event], currency: str) -> None:
+    faults: list[Violation] = []
+    foreign = 0
+    for index, event in enumerate(events):
+        what = event.WhichOneof("what")
+        if what != "outcome":
+            faults.append(Violation.of(f"events[{index}].outcome", what, "send outcome events only"))
+        code = event.outcome.amount.currency_code
+        if code not in ("", currency):
+            foreign += 1
+            remedy = f"send amounts in {currency}, the installation's currency"
+            faults.append(Violation.of(f"events[{index}].outcome.amount.currency_code", code, remedy))
+    if faults:
+        raise InvalidRequest(
+            faults, reason="FOREIGN_CURRENCY" if foreign == len(faults) else "INVALID_REQUEST"
+        )
+
+
+def _row(event: Event) -> OutcomeRow:
+    outcome = event.outcome
+    return OutcomeRow(
+        event.source,
+        event.event_id,
+        outcome.decision,
+        OutcomeKind.Name(outcome.kind),
+        event.event_time.ToMicroseconds(),
+        outcome.amount.micros if outcome.HasField("amount") else None,
+    )

@@ -1,0 +1,72 @@
+"""One decision from its complete inputs: what deciding and replaying have in common; knows no store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fieldwise.recommend.v1.decision_pb2 import Decision, DecisionInputs
+from fieldwise_recommend.core.catalogue import Catalogue
+from fieldwise_recommend.core.eligibility import Rejection
+from fieldwise_recommend.core.ledger import Hold, Ledger
+from fieldwise_recommend.core.policy import Policy
+from fieldwise_recommend.core.ranking import Offer, Ruling, decide, fitting
+from fieldwise_recommend.core.situation import Price, Situation
+from fieldwise_recommend.rendering import render
+from fieldwise_recommend.situation import chance_of, situation_of, supply_of
+
+Prices = Mapping[str, Price] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A customer's situation and the actions that fit it, before anything scarce is looked at."""
+
+    situation: Situation
+    offers: list[Offer]
+    rejections: list[Rejection]
+
+
+def case_of(inputs: DecisionInputs, catalogue: Catalogue) -> Case:
+    situation = situation_of(inputs, catalogue)
+    return Case(situation, *fitting(catalogue, situation))
+
+
+def complete(inputs: DecisionInputs, catalogue: Catalogue, policy: Policy) -> None:
+    """Writes into the inputs what recommend adds to them, but for the ledger's part; what a caller put there goes."""
+    chance = policy.chance(inputs.customer, inputs.decision)
+    inputs.catalogue_version = catalogue.version
+    inputs.pacing = policy.pacing
+    inputs.exploration = chance.exploration
+    inputs.draw = chance.draw
+    inputs.control_group = chance.control_group
+    for field in ("price_set", "scarce", "reserved"):
+        inputs.ClearField(field)
+
+
+def look_up_supply(inputs: DecisionInputs, case: Case, prices: Prices, ledger: Ledger) -> None:
+    """Writes into the inputs what the ledger says of the scarce things that the offers take."""
+    taking = [offer for offer in case.offers if offer.uses]
+    if not taking or prices is None:
+        return
+    for resource, left in ledger.shortages((offer.uses for offer in taking), prices).items():
+        inputs.scarce.add(resource=resource, left=left)
+    customer = inputs.customer
+    held = [offer.action.name for offer in taking if ledger.holds(customer, offer.action.name)]
+    if held:
+        inputs.reserved.extend(held)
+
+
+def rule(inputs: DecisionInputs, case: Case, prices: Prices, decision: Decision, currency: str) -> Ruling:
+    """Decides from the inputs as recorded and fills ``decision``, an empty message."""
+    ruling = decide(
+        case.offers, case.rejections, case.situation, supply_of(inputs, prices), chance_of(inputs)
+    )
+    render(decision, inputs, case.situation, ruling, currency)
+    return ruling
+
+
+def hold_of(inputs: DecisionInputs, ruling: Ruling) -> Hold | None:
+    """What the chosen action sets aside; None when it takes nothing scarce."""
+    chosen = ruling.chosen
+    return Hold(inputs.customer, chosen.action.name, chosen.uses) if chosen.uses else None

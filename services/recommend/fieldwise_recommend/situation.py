@@ -1,0 +1,177 @@
+"""From the wire to what the core decides on; knows no rule but which numbers are facts and no store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from fieldwise.allocation.v1.price_pb2 import PriceSet
+from fieldwise.forecast.v1.score_pb2 import CustomerScores
+from fieldwise.profile.v1.profile_pb2 import Profile
+from fieldwise.recommend.v1.decision_pb2 import DecisionInputs
+from fieldwise_recommend.core.catalogue import Catalogue
+from fieldwise_recommend.core.situation import Chance, Popular, Price, Restock, Situation, Supply
+from fieldwise_runtime.errors import Violation
+
+_DAY: Final = 86_400.0
+_MILLION: Final = 1_000_000
+_FACT_OF_MODEL: Final = {"models/buys-28d": "p_buy", "models/silent-28d": "p_silent"}
+# A category not bought for more than three of its own gaps is taken for dropped, not for due.
+_DROPPED_AFTER_GAPS: Final = 3.0
+# A thousand million and a million in currency units: with them no account of money leaves 64 bits.
+_MOST_SPEND: Final = 10**15
+_MOST_PRICE: Final = 10**12
+
+
+def situation_of(inputs: DecisionInputs, catalogue: Catalogue) -> Situation:
+    """What is known of the customer, with the catalogue's priors where no scores came."""
+    facts: dict[str, float] = {"has_rep": 1.0 if inputs.rep else 0.0}
+    scored = _add_scores(facts, inputs.scores) if inputs.HasField("scores") else False
+    if not scored:
+        _add_priors(facts, catalogue)
+    cold = not inputs.HasField("profile")
+    restock = popular = None
+    margin = catalogue.default_margin
+    if not cold:
+        profile = inputs.profile
+        now = inputs.decision_time.seconds
+        _add_profile(facts, profile, now)
+        restock, margin = _interests(profile, now, catalogue)
+        popular = _popular(profile)
+        facts["has_interest"] = 0.0 if restock is None else 1.0
+        facts["has_unbought"] = 0.0 if popular is None else 1.0
+    channels = inputs.channels
+    return Situation(
+        facts,
+        facts["p_buy"],
+        round(facts["spend_if_buys"] * _MILLION),
+        margin,
+        cold,
+        not scored,
+        restock,
+        popular,
+        inputs.rep,
+        frozenset(channels) if channels else None,
+    )
+
+
+def _add_scores(facts: dict[str, float], scores: CustomerScores) -> bool:
+    """Whether they are enough to value an action with."""
+    for prediction in scores.predictions:
+        fact = _FACT_OF_MODEL.get(prediction.model)
+        if fact is not None:
+            facts[fact] = prediction.probability
+    if "p_buy" not in facts or not scores.HasField("spend_if_buys"):
+        return False
+    facts["spend_if_buys"] = scores.spend_if_buys.micros / _MILLION
+    return True
+
+
+def _add_priors(facts: dict[str, float], catalogue: Catalogue) -> None:
+    facts["p_buy"] = catalogue.priors.p_buy
+    facts["p_silent"] = catalogue.priors.p_silent
+    facts["spend_if_buys"] = catalogue.priors.spend_if_buys / _MILLION
+
+
+def _add_profile(facts: dict[str, float], profile: Profile, now: int) -> None:
+    facts["purchase_days"] = float(profile.purchase_days)
+    facts["total_spend"] = profile.total_spend.micros / _MILLION
+    facts["stage"] = float(profile.stage)
+    days = None
+    if profile.HasField("last_purchase_time"):
+        days = facts["days_since_purchase"] = (now - profile.last_purchase_time.seconds) / _DAY
+    if profile.HasField("usual_gap_days"):
+        facts["usual_gap_days"] = profile.usual_gap_days
+    if profile.HasField("silence_after_days"):
+        limit = facts["silence_after_days"] = profile.silence_after_days
+        if days is not None and limit > 0:
+            facts["silence_ratio"] = days / limit
+    if profile.HasField("last_contact_time"):
+        facts["days_since_contact"] = (now - profile.last_contact_time.seconds) / _DAY
+
+
+def _interests(profile: Profile, now: int, catalogue: Catalogue) -> tuple[Restock | None, float]:
+    """The category most overdue against its own mean gap, and the margin of the mix he buys."""
+    due: Restock | None = None
+    most = 1.0
+    spend = 0
+    earned = 0.0
+    for interest in profile.interests:
+        category = interest.category
+        micros = interest.spend.micros
+        spend += micros
+        earned += micros * catalogue.margin_of(category)
+        gap = interest.mean_gap_days
+        if gap > 0:
+            days = (now - interest.last_purchase_time.seconds) / _DAY
+            overdue = days / gap
+            if most <= overdue <= _DROPPED_AFTER_GAPS and (due is None or overdue > most):
+                due, most = Restock(category, days, gap), overdue
+    # Six digits: the answer prints the margin, and effect x margin must be checkable from what is printed.
+    return due, round(earned / spend, 6) if spend > 0 else catalogue.default_margin
+
+
+def _popular(profile: Profile) -> Popular | None:
+    for category in profile.popular_unbought:
+        return Popular(category.category, category.customer_share)
+    return None
+
+
+def prices_of(price_set: PriceSet) -> dict[str, Price]:
+    """Prices by resource."""
+    return {each.resource: Price(each.unit, each.micros_per_unit, each.capacity) for each in price_set.prices}
+
+
+def supply_of(inputs: DecisionInputs, prices: Mapping[str, Price] | None) -> Supply:
+    """The scarce things as recorded in the inputs."""
+    scarce = {each.resource: each.left for each in inputs.scarce}
+    return Supply(prices, inputs.pacing, scarce, frozenset(inputs.reserved))
+
+
+def chance_of(inputs: DecisionInputs) -> Chance:
+    """What chance may do, as recorded in the inputs."""
+    return Chance(inputs.control_group, inputs.exploration, inputs.draw)
+
+
+def foreign_money(inputs: DecisionInputs, currency: str, at: str) -> list[Violation]:
+    """Amounts in another currency than the installation's, each with its field below ``at``."""
+    amounts = (
+        ("scores.spend_if_buys", inputs.scores.spend_if_buys),
+        ("profile.total_spend", inputs.profile.total_spend),
+    )
+    remedy = f"send amounts in {currency}, the installation's currency"
+    return [
+        Violation.of(f"{at}.{path}.currency_code", money.currency_code, remedy)
+        for path, money in amounts
+        if money.currency_code not in ("", currency)
+    ]
+
+
+def unusable_scores(inputs: DecisionInputs, at: str) -> list[Violation]:
+    """Predictions that are no probabilities and amounts out of range, each with its field below ``at``."""
+    found: list[Violation] = []
+    scores = inputs.scores
+    for number, prediction in enumerate(scores.predictions):
+        if not 0.0 <= prediction.probability <= 1.0:  # NaN is not either
+            path = f"{at}.scores.predictions[{number}].probability"
+            found.append(Violation.of(path, prediction.probability, "send a probability from 0 to 1"))
+    spend = scores.spend_if_buys.micros
+    if not 0 <= spend <= _MOST_SPEND:
+        remedy = f"send an amount from 0 to {_MOST_SPEND} micros"
+        found.append(Violation.of(f"{at}.scores.spend_if_buys.micros", spend, remedy))
+    return found
+
+
+def unusable_prices(price_set: PriceSet, at: str) -> list[Violation]:
+    """Prices out of range, and a missing name, each with its field below ``at``."""
+    found: list[Violation] = []
+    if not price_set.name:
+        remedy = "send the price set's name: budgets are counted by it"
+        found.append(Violation.of(f"{at}.name", price_set.name, remedy))
+    for number, price in enumerate(price_set.prices):
+        if not 0 <= price.micros_per_unit <= _MOST_PRICE:
+            remedy = f"send a price from 0 to {_MOST_PRICE} micros per unit"
+            found.append(
+                Violation.of(f"{at}.prices[{number}].micros_per_unit", price.micros_per_unit, remedy)
+            )
+    return found

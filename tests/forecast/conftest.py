@@ -1,0 +1,39 @@
+"""Models fitted once for all tests of forecast."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from fieldwise_forecast.core import fitting, weekly
+from fieldwise_forecast.core.features import Snapshot
+from fieldwise_forecast.core.questions import QUESTIONS, cutoffs
+from fieldwise_forecast.core.versions import Trained
+from tests.forecast.forecast_worlds import FEATURES, MONDAY, NOW, World, weekly_amounts
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A world with a planted signal, its snapshots, and one version of each model."""
+
+    world: World
+    snapshots: list[Snapshot]
+    models: dict[str, Trained]
+
+
+@pytest.fixture(scope="session")
+def fitted() -> Fitted:
+    world = World(strength=1.5)
+    snapshots = world.snapshots(cutoffs(NOW))
+    models = {
+        q.model: fitting.fit(q, FEATURES, snapshots, None, time.process_time, silently) for q in QUESTIONS
+    }
+    series = weekly.series_of({name: (MONDAY, amounts) for name, amounts in weekly_amounts().items()})
+    models["weekly-sales"] = weekly.fit(series, "", time.process_time, silently)
+    return Fitted(world, snapshots, models)
+
+
+def silently(_: str) -> None:
+    """Progress that nobody watches."""

@@ -1,0 +1,161 @@
+"""Budgets hold under concurrency, over restarts and failures, and a reservation is made once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fieldwise.recommend.v1 import recommend_service_pb2_grpc as rpc
+from fieldwise.recommend.v1.decision_pb2 import Decision
+from fieldwise_recommend.__main__ import migrate
+from fieldwise_recommend.core.ledger import Hold, Ledger
+from fieldwise_recommend.core.policy import Policy
+from fieldwise_recommend.core.situation import Price
+from fieldwise_recommend.decide import Decider
+from fieldwise_recommend.store import Store
+from fieldwise_runtime.database import Database
+from tests.recommend.recommend_builders import (
+    CATALOGUE,
+    PLAIN,
+    batch,
+    in_file,
+    inputs_for,
+    prices,
+    serving,
+    some_scores,
+)
+
+TAKES = {action.name: dict(action.uses) for action in CATALOGUE.actions}
+
+
+def used(decisions: list[Decision]) -> Counter[str]:
+    """What the chosen actions take, each customer and action once."""
+    total: Counter[str] = Counter()
+    for _, action in {(decision.customer, decision.chosen_action) for decision in decisions}:
+        for kind, amount in TAKES[action].items():
+            total[kind] += amount  # type: ignore[assignment]  # Counter's values may be floats at run time
+    return total
+
+
+async def decide(stub: rpc.RecommendServiceAsyncStub, numbers: range, **budgets: Any) -> list[Decision]:
+    inputs = [
+        inputs_for(f"customers/{n}", scores=some_scores(p_buy=0.3 + n % 7 / 10, p_silent=n % 10 / 10))
+        for n in numbers
+    ]
+    answer = await stub.BatchRecommendActions(
+        batch(*inputs, price_set=prices(minute=0, coupon=0, slot=0, **budgets))
+    )
+    return [decided.decision for decided in answer.decided]
+
+
+async def test_many_batches_at_once_stay_within_every_budget_and_use_it_up(tmp_path: Path) -> None:
+    budgets = {"minutes": 100.0, "coupons": 40.0, "slots": 15.0}
+    async with serving(in_file(tmp_path), replace(PLAIN, exploration=0.2)) as stub:
+        # Every customer is decided for twice, in different batches.
+        calls = [decide(stub, range(start, start + 20), **budgets) for start in range(0, 200, 10)]
+        decisions = [decision for made in await asyncio.gather(*calls) for decision in made]
+    total = used(decisions)
+    assert total["rep-minutes"] <= 100
+    assert total["coupon-money"] <= 40
+    assert total["email-slots"] <= 15
+    assert total["rep-minutes"] > 100 - 12
+    assert total["email-slots"] == 15
+
+
+async def test_what_was_set_aside_is_known_after_a_restart(database_url: str) -> None:
+    budgets = {"minutes": 30.0, "coupons": 0.0, "slots": 5.0}
+    async with serving(database_url) as stub:
+        first = await decide(stub, range(10), **budgets)
+    async with serving(database_url) as stub:
+        second = await decide(stub, range(10, 40), **budgets)
+    total = used(first + second)
+    assert total["rep-minutes"] <= 30
+    assert total["email-slots"] <= 5
+
+
+async def test_a_reserved_action_stays_affordable_for_its_customer_and_counts_once(tmp_path: Path) -> None:
+    budgets = {"minutes": 0.0, "coupons": 0.0, "slots": 1.0}
+    async with serving(in_file(tmp_path)) as stub:
+        (first,) = await decide(stub, range(1, 2), **budgets)
+        (again,) = await decide(stub, range(1, 2), **budgets)
+        (other,) = await decide(stub, range(2, 3), **budgets)
+    assert first.chosen_action == again.chosen_action != other.chosen_action
+    assert "BUDGET_SPENT" in {rejected.code for rejected in other.rejected}
+
+
+async def test_a_new_period_starts_with_full_budgets(tmp_path: Path) -> None:
+    async with serving(in_file(tmp_path)) as stub:
+        chosen = []
+        for period in ("priceSets/1", "priceSets/2"):
+            for customer in ("customers/1", "customers/2"):
+                inputs = inputs_for(customer, channels=["email"])
+                answer = await stub.BatchRecommendActions(batch(inputs, price_set=prices(period, slots=1.0)))
+                chosen.append(answer.decided[0].decision.chosen_action)
+    assert [action.startswith("actions/email") for action in chosen] == [True, False, True, False]
+
+
+async def test_a_decision_that_could_not_be_stored_gives_back_what_it_took(tmp_path: Path) -> None:
+    migrate(replace(PLAIN, database_url=in_file(tmp_path)))
+    database = Database.open(in_file(tmp_path))
+    decider = Decider(Store(database), CATALOGUE, Policy(control_share=0, exploration=0))
+    request = batch(inputs_for("customers/1", channels=["email"]), price_set=prices(slots=1.0))
+    await decider.batch(batch(inputs_for("customers/0", channels=["mail"]), price_set=prices(slots=1.0)))
+    await database.close()
+    with pytest.raises(Exception, match="closed"):
+        await decider.batch(request)
+    reopened = Database.open(in_file(tmp_path))
+    decider._store._database = reopened
+    request.inputs[0].customer = "customers/2"
+    answer = await decider.batch(request)
+    await reopened.close()
+    assert answer.decided[0].decision.chosen_action.startswith("actions/email")
+
+
+async def test_a_caller_who_leaves_does_not_leave_the_ledger_wrong(tmp_path: Path) -> None:
+    async with serving(in_file(tmp_path)) as stub:
+        calls = [
+            asyncio.ensure_future(decide(stub, range(n, n + 1), slots=3.0, minutes=0, coupons=0))
+            for n in range(12)
+        ]
+        await asyncio.sleep(0.005)
+        for call in calls[::2]:
+            call.cancel()
+        made = await asyncio.gather(*calls, return_exceptions=True)
+    decisions = [decision for each in made if isinstance(each, list) for decision in each]
+    assert used(decisions)["email-slots"] <= 3
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from("ab"), st.booleans()), max_size=40))
+def test_the_ledger_equals_a_plain_recount(steps: list[tuple[int, str, bool]]) -> None:
+    """The rival keeps a list of all holders and counts anew."""
+    ledger = Ledger()
+    holders: list[Hold] = []
+    takes = {"a": (("slots", 1.0),), "b": (("slots", 2.0), ("minutes", 8.0))}
+    for customer, action, release in steps:
+        hold = Hold(f"customers/{customer}", action, takes[action])
+        if not release:
+            ledger.reserve(hold)
+            holders.append(hold)
+        elif hold in holders:
+            ledger.release(hold)
+            holders.remove(hold)
+        recount = sum(
+            amount for each in set(holders) for resource, amount in each.uses if resource == "slots"
+        )
+        assert ledger.left("slots", 100.0) == 100.0 - recount
+        assert ledger.holds(hold.customer, action) == (hold in holders)
+
+
+def test_only_what_is_too_little_for_somebody_is_reported_scarce() -> None:
+    ledger = Ledger([Hold("customers/1", "a", (("slots", 8.0), ("minutes", 10.0)))])
+    known = {"slots": Price("1", 0.0, 10.0), "minutes": Price("min", 0.0, 15.0)}
+    wanted = [(("slots", 2.0),), (("minutes", 6.0), ("slots", 1.0)), (("unpriced", 1.0),)]
+    assert ledger.shortages(wanted, known) == {"minutes": 5.0}

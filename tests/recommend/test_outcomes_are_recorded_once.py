@@ -1,0 +1,81 @@
+"""Outcome events join their decisions once, come back with them, and stay out where no decision is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import grpc
+import pytest
+
+from fieldwise.profile.v1.event_pb2 import Event
+from fieldwise.recommend.v1.recommend_service_pb2 import (
+    GetDecisionRequest,
+    RecordOutcomesRequest,
+    ReplayDecisionRequest,
+)
+from fieldwise_runtime.errors import from_rpc_error
+from tests.recommend.recommend_builders import (
+    DAY,
+    NOW,
+    an_outcome,
+    batch,
+    in_file,
+    inputs_for,
+    prices,
+    serving,
+)
+
+UNKNOWN = "decisions/00000000-0000-7000-8000-000000000000"
+
+
+async def test_an_outcome_counts_once_and_comes_back_with_its_decision(database_url: str) -> None:
+    async with serving(database_url) as stub:
+        answer = await stub.BatchRecommendActions(batch(inputs_for(), price_set=prices()))
+        name = answer.decided[0].decision.name
+        later, sooner = an_outcome(name, "o1", 12.5, NOW + 9 * DAY), an_outcome(name, "o2", None, NOW + DAY)
+        first = await stub.RecordOutcomes(RecordOutcomesRequest(events=[later, sooner, later]))
+        second = await stub.RecordOutcomes(RecordOutcomesRequest(events=[later, an_outcome(name, "o3")]))
+        decision = await stub.GetDecision(GetDecisionRequest(name=name))
+        replayed = await stub.ReplayDecision(ReplayDecisionRequest(name=name))
+    assert (first.recorded, first.duplicates) == (2, 1)
+    assert (second.recorded, second.duplicates) == (1, 1)
+    assert [outcome.event_id for outcome in decision.outcomes] == ["o2", "o3", "o1"]
+    assert decision.outcomes[2].amount.micros == 12_500_000
+    assert not decision.outcomes[0].HasField("amount")
+    assert decision.outcomes[0].kind == "OUTCOME_KIND_PURCHASED"
+    assert decision.outcomes[2].event_time.seconds == NOW + 9 * DAY
+    assert replayed.identical
+
+
+async def test_outcomes_of_unknown_decisions_are_named_and_kept_out(database_url: str) -> None:
+    async with serving(database_url) as stub:
+        answer = await stub.BatchRecommendActions(batch(inputs_for()))
+        events = [
+            an_outcome(UNKNOWN, "o1"),
+            an_outcome(UNKNOWN, "o2"),
+            an_outcome(answer.decided[0].decision.name, "o3"),
+        ]
+        joined = await stub.RecordOutcomes(RecordOutcomesRequest(events=events))
+    assert (joined.recorded, joined.duplicates, list(joined.unknown_decisions)) == (1, 0, [UNKNOWN])
+
+
+async def test_the_same_event_id_of_another_source_is_another_event(tmp_path: Path) -> None:
+    async with serving(in_file(tmp_path)) as stub:
+        name = (await stub.BatchRecommendActions(batch(inputs_for()))).decided[0].decision.name
+        other = an_outcome(name)
+        other.source = "pos"
+        joined = await stub.RecordOutcomes(RecordOutcomesRequest(events=[an_outcome(name), other]))
+    assert (joined.recorded, joined.duplicates) == (2, 0)
+
+
+async def test_what_is_no_outcome_or_in_another_currency_is_refused(tmp_path: Path) -> None:
+    purchase = Event(event_id="p1", source="pos", customer="customers/1")
+    purchase.event_time.FromSeconds(NOW)
+    purchase.redemption.campaign = "c1"
+    foreign = an_outcome(UNKNOWN, "o1", 3.0)
+    foreign.outcome.amount.currency_code = "EUR"
+    async with serving(in_file(tmp_path)) as stub:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.RecordOutcomes(RecordOutcomesRequest(events=[purchase, foreign]))
+    fields = [violation.field for violation in from_rpc_error(refused.value).violations]
+    assert fields == ["events[0].outcome", "events[1].outcome.amount.currency_code"]
