@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 import grpc
 import grpc.aio
@@ -32,8 +33,12 @@ from fieldwise_gateway.snapshots import Snapshots
 from fieldwise_runtime import deadlines
 from fieldwise_runtime.errors import AlreadyExists, NotFound
 from fieldwise_runtime.logs import get_logger
+from fieldwise_runtime.tracing import carry, link_to, tracer
 
 log = get_logger(__name__)
+
+# A batch may stand on hundreds of snapshots; a few links lead an operator there.
+_MOST_LINKS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +137,7 @@ class Decider:
             answer = await self._backends.profile.BatchGetProfiles(request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
             return self._profiles_from_memory(customers, now, _noted("profile", error))
-        self._snapshots.keep_profiles(answer.profiles)
+        self._snapshots.keep_profiles(answer.profiles, carry())
         found = {profile.name: profile for profile in answer.profiles}
         described = {name: parts.of_profile(profile, now) for name, profile in found.items()}
         for name in answer.not_found:
@@ -140,17 +145,18 @@ class Decider:
         return Profiles(found, described, frozenset(answer.not_found))
 
     def _profiles_from_memory(self, customers: list[str], now: datetime, detail: str) -> Profiles:
+        remembered = {name: self._snapshots.profile(name) for name in customers}
+        _trace_memory("profile", (each.carrier for each in remembered.values() if each))
         found: dict[str, profile_pb2.Profile] = {}
         described: dict[str, provenance.Part] = {}
-        for name in customers:
-            snapshot = self._snapshots.profile(name)
+        for name, snapshot in remembered.items():
             if snapshot is None:
                 described[name] = parts.cold_start(
                     f"profile {detail} and no snapshot is held; priors stood in"
                 )
             else:
-                found[name] = snapshot
-                described[name] = parts.of_snapshot(snapshot, now, detail)
+                found[name] = snapshot.value
+                described[name] = parts.of_snapshot(snapshot.value, now, detail)
         return Profiles(found, described)
 
     async def _scores(
@@ -172,10 +178,12 @@ class Decider:
         try:
             answer = await self._backends.allocation.LookUpTerms(request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
-            last = self._snapshots.terms
+            remembered = self._snapshots.terms
+            _trace_memory("allocation", [remembered.carrier] if remembered else [])
+            last = remembered.value if remembered else None
             part = parts.last_terms(last, now, _noted("allocation", error))
             return Terms({name: self._snapshots.rep(name) for name in customers}, last, part)
-        self._snapshots.keep_terms(customers, answer)
+        self._snapshots.keep_terms(customers, answer, carry())
         return Terms(dict(zip(customers, answer.reps, strict=True)), answer, answer.part)
 
     def _input(self, ask: Ask, known: Known, moment: Timestamp, trace_id: str) -> decision_pb2.DecisionInputs:
@@ -212,6 +220,12 @@ class Decider:
 
 def _features(name: str, profile: profile_pb2.Profile | None) -> forecast_pb.CustomerFeatures:
     return forecast_pb.CustomerFeatures(customer=name, features=None if profile is None else profile.features)
+
+
+def _trace_memory(part: str, carriers: Iterable[Mapping[str, str]]) -> None:
+    """A span for a part answered from memory, linked to the traces that its snapshots came from."""
+    links = [link for carrier in islice(carriers, _MOST_LINKS) for link in link_to(carrier)]
+    tracer().start_span(f"{part} from memory", links=links).end()
 
 
 def _noted(service: str, error: grpc.aio.AioRpcError) -> str:

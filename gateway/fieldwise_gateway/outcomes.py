@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import datetime
 
+from opentelemetry import trace
+
 from fieldwise.gateway.v1 import gateway_service_pb2 as gateway_pb
 from fieldwise.profile.v1 import event_pb2
 from fieldwise.profile.v1 import profile_service_pb2 as profile_pb
@@ -30,6 +32,8 @@ async def record_outcome(
     """
     await keys.claim("RecordOutcome", request.request_id, fingerprint(request))
     decision = await backends.recommend.GetDecision(recommend_pb.GetDecisionRequest(name=request.decision))
+    # From here an operator finds the decision's own trace.
+    trace.get_current_span().set_attribute("fieldwise.decision_trace", decision.trace_id)
     event = _event(request, decision, now)
     answer = await _ingested(backends, event, now)
     if answer.rejected:

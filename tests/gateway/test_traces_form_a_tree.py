@@ -65,6 +65,20 @@ def test_a_span_without_its_parent_is_shown_and_counted() -> None:
     assert [branch.span.span_id for branch in tree.branches] == ["1", "9"]
 
 
+def test_a_trace_that_a_caller_began_has_no_orphan_at_the_door() -> None:
+    assert (
+        grow(
+            [span("1", "77"), call("2", "1", "profile"), span("3", "2", service="fieldwise-profile")]
+        ).orphans
+        == 0
+    )
+    assert grow([span("3", "77", service="fieldwise-profile")]).orphans == 1, "profile is no door"
+
+
+def test_a_gateway_whose_own_span_is_late_is_no_root() -> None:
+    assert grow([call("2", "1", "profile"), span("3", "2", service="fieldwise-profile")]).orphans == 1
+
+
 def test_a_very_deep_trace_is_walked() -> None:
     chain = [span("1"), *(span(str(n), str(n - 1)) for n in range(2, 5_000))]
     assert grow(chain).branches[-1].depth == 4_998

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Status
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
 
-from fieldwise_gateway.traces.core.span import Span
+from fieldwise_gateway.traces.core.span import Received, Span
 
 DECISION = "fieldwise.decision"
 _DECISION_BYTES = DECISION.encode()
-
-
-@dataclass(frozen=True)
-class Received:
-    """One span as it is stored: what it is found by, and its bytes, which only a reader opens."""
-
-    trace_id: bytes
-    span_id: bytes
-    service: str
-    body: bytes
-    decisions: tuple[str, ...]
 
 
 def received(request: ExportTraceServiceRequest) -> Iterator[Received | None]:

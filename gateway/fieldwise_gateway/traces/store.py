@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from fieldwise_gateway.traces.otlp import Received
+from fieldwise_gateway.traces.core.span import Received
 from fieldwise_runtime.database import Database, upsert
 
 # Dropping is done for some hundred exports at once: it costs a look at the oldest rows each time.

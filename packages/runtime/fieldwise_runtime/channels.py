@@ -22,9 +22,9 @@ _SERVICE_CONFIG: Final = json.dumps(
             {
                 "name": [{}],
                 "retryPolicy": {
-                    "maxAttempts": 3,
-                    "initialBackoff": "0.05s",
-                    "maxBackoff": "0.5s",
+                    "maxAttempts": 2,
+                    "initialBackoff": "0.02s",
+                    "maxBackoff": "0.1s",
                     "backoffMultiplier": 2,
                     "retryableStatusCodes": ["UNAVAILABLE"],
                 },

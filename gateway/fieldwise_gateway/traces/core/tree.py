@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from fieldwise_gateway.traces.core.span import Span
 
+# Callers come in by these; every other span has its parent among ours.
+_DOORS = frozenset({"fieldwise-gateway", "fieldwise-jobs"})
 # Two servers of the gateway's contract are processes of their own; every other service is named by its package.
 _OWN_PROCESSES = {"JobsService": "fieldwise-jobs", "TracesService": "fieldwise-traces"}
 
@@ -41,8 +43,14 @@ def grow(spans: Sequence[Span]) -> Tree:
     return Tree(
         branches=tuple(_walk(sorted(roots, key=_by_start), children)),
         missing_services=missing_services(spans, children),
-        orphans=sum(1 for span in roots if span.parent_id),
+        orphans=sum(1 for span in roots if span.parent_id and not _continues(span, roots)),
     )
+
+
+def _continues(span: Span, roots: Sequence[Span]) -> bool:
+    """Whether the span goes on with a trace that the caller began: his own span is in his records, not here."""
+    at_the_door = span.kind == "SERVER" and span.service in _DOORS
+    return at_the_door and all(root.parent_id == span.parent_id for root in roots)
 
 
 def missing_services(spans: Sequence[Span], children: Mapping[str, Sequence[Span]]) -> tuple[str, ...]:

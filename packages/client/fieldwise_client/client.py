@@ -1,0 +1,388 @@
+"""The synchronous client. Thin: what is asked and how it is led is in requests.py and talks.py, shared with aio.py."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
+
+import grpc
+from google.protobuf.message import Message
+
+from fieldwise.allocation.v1 import allocation_service_pb2 as allocation
+from fieldwise.allocation.v1 import plan_pb2, price_pb2, rep_pb2
+from fieldwise.forecast.v1 import forecast_service_pb2 as series
+from fieldwise.gateway.v1 import gateway_service_pb2 as gateway
+from fieldwise.gateway.v1 import jobs_service_pb2 as jobs
+from fieldwise.gateway.v1 import traces_service_pb2 as traces
+from fieldwise.profile.v1.event_pb2 import Event
+from fieldwise.profile.v1.profile_service_pb2 import IngestEventsResponse
+from fieldwise_client import requests
+from fieldwise_client.addresses import CHANNEL_OPTIONS, addresses
+from fieldwise_client.batches import CHUNK, Batches
+from fieldwise_client.decision import Decision, Money
+from fieldwise_client.errors import Unavailable, from_rpc_error
+from fieldwise_client.names import new_request_id
+from fieldwise_client.requests import INGEST_SECONDS, JOB_SECONDS, PLAN_SECONDS, PlanProgress, Replay
+from fieldwise_client.talks import M, Method, Patience, Pause, Send, T, Talk, ask, backoff
+
+if TYPE_CHECKING:
+    from fieldwise_client.fake import FakeGateway
+
+
+class Transport(Protocol):
+    """What carries calls: a channel, or an in-memory fake. Failures are raised as FieldwiseError."""
+
+    def send(self, step: Send) -> Message: ...
+
+    def stream(self, method: Method[M], messages: Iterator[Message], timeout: float) -> Iterator[M]: ...
+
+    def close(self) -> None: ...
+
+
+class Channels:
+    """Calls over gRPC; one channel per peer, opened when first needed."""
+
+    def __init__(self, where: Mapping[str, str]) -> None:
+        self._where = where
+        self._open: dict[str, grpc.Channel] = {}
+
+    def send(self, step: Send) -> Message:
+        """Make one call."""
+        call: Any = self._channel(step.method.peer).unary_unary(
+            step.method.path,
+            request_serializer=type(step.request).SerializeToString,
+            response_deserializer=step.method.answer.FromString,
+        )
+        try:
+            answer: Message = call(step.request, timeout=step.timeout)
+        except grpc.RpcError as error:
+            raise self._typed(error, step.method.peer) from error
+        return answer
+
+    def stream(self, method: Method[M], messages: Iterator[Message], timeout: float) -> Iterator[M]:
+        """Make one call with a stream each way."""
+        call: Any = self._channel(method.peer).stream_stream(
+            method.path,
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=method.answer.FromString,
+        )
+        answers = call(messages, timeout=timeout)
+        try:
+            yield from answers
+        except grpc.RpcError as error:
+            raise self._typed(error, method.peer) from error
+        finally:
+            answers.cancel()
+
+    def close(self) -> None:
+        """Close every channel."""
+        for channel in self._open.values():
+            channel.close()
+        self._open.clear()
+
+    def _channel(self, peer: str) -> grpc.Channel:
+        if peer not in self._open:
+            self._open[peer] = grpc.insecure_channel(self._where[peer], options=CHANNEL_OPTIONS)
+        return self._open[peer]
+
+    def _typed(self, error: grpc.RpcError, peer: str) -> Exception:
+        return from_rpc_error(error, peer, self._where[peer])
+
+
+class Client:
+    """Decisions, plans, events and outcomes, for synchronous programs. Safe to share between threads.
+
+    Args:
+        address: ``host:port`` of the gateway; else FIELDWISE_GATEWAY_ADDRESS, else 127.0.0.1:50050.
+        timeout: Seconds a call may take in all, retries included. Each method's ``timeout`` overrides it.
+        retries: How often a call is tried again when nobody answered.
+    Raises:
+        InvalidRequest: The timeout is not above 0, or retries are negative.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        timeout: float = 2.0,
+        retries: int = 2,
+        transport: Transport | None = None,
+    ) -> None:
+        self._patience = Patience(timeout, retries)
+        self._transport = transport or Channels(addresses(address))
+
+    @classmethod
+    def fake(cls, decisions: Mapping[str, Decision] | FakeGateway | None = None) -> Client:
+        """A client without servers, for tests of apps.
+
+        Args:
+            decisions: By customer; `fieldwise_client.fake.decision` makes them. Or a FakeGateway, to look afterwards at
+                what the app recorded.
+        """
+        # Late: programs that are not tests never load it.
+        from fieldwise_client.fake import FakeGateway, FakeTransport
+
+        known = decisions if isinstance(decisions, FakeGateway) else FakeGateway(decisions or {})
+        return cls(transport=FakeTransport(known))
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the channels."""
+        self._transport.close()
+
+    # Decisions
+
+    def decide(
+        self,
+        customer: str,
+        *,
+        max_actions: int = 3,
+        channels: Sequence[str] = (),
+        require_known: bool = False,
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Decision:
+        """What to do for one customer (``C-00417`` or ``customers/C-00417``).
+
+        The same ``request_id`` gives the same decision; without one the call gets an id of its own.
+        """
+        talk = requests.decide(
+            customer,
+            self._within(timeout),
+            request_id=request_id,
+            max_actions=max_actions,
+            channels=channels,
+            require_known=require_known,
+        )
+        return self._lead(talk)
+
+    def decide_many(
+        self,
+        customers: Iterable[str],
+        *,
+        max_actions: int = 3,
+        channels: Sequence[str] = (),
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> list[Decision]:
+        """What to do for each of 1 to 10,000 customers, in their order; much cheaper than one by one."""
+        within = self._within(timeout)
+        talk = requests.decide_many(
+            customers, within, request_id=request_id, max_actions=max_actions, channels=channels
+        )
+        return self._lead(talk)
+
+    def get_decision(self, name: str, *, timeout: float | None = None) -> Decision:
+        """One stored decision."""
+        return self._lead(requests.get_decision(name, self._within(timeout)))
+
+    def replay_decision(self, name: str, *, timeout: float | None = None) -> Replay:
+        """One stored decision beside its replay from the recorded inputs."""
+        return self._lead(requests.replay_decision(name, self._within(timeout)))
+
+    def record_outcome(
+        self,
+        decision: str,
+        kind: str,
+        *,
+        amount: Money | None = None,
+        event_time: datetime | None = None,
+        reporter: str = "",
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> gateway.RecordOutcomeResponse:
+        """Say what came of a decision: `acted`, `declined`, `responded`, `purchased` or `opted_out`."""
+        talk = requests.record_outcome(
+            decision,
+            kind,
+            self._within(timeout),
+            amount=amount,
+            event_time=event_time,
+            reporter=reporter,
+            request_id=request_id,
+        )
+        return self._lead(talk)
+
+    # Events and customers
+
+    def ingest(
+        self, events: Iterable[Event], *, chunk: int = CHUNK, timeout: float = INGEST_SECONDS
+    ) -> Iterator[IngestEventsResponse]:
+        """Send events in batches, many under way at once; yields one answer per batch, after its events are durable.
+
+        When the gateway goes away for a moment, what was not acknowledged is sent again; events sent twice count once.
+        """
+        return self._ingest(Batches(events, chunk), self._within(timeout))
+
+    def _ingest(self, batches: Batches, within: Patience) -> Iterator[IngestEventsResponse]:
+        failures = 0
+        while True:
+            try:
+                for answer in self._transport.stream(
+                    requests.INGEST_EVENTS, batches.outgoing(), within.timeout
+                ):
+                    batches.acknowledge(answer.batch_number)
+                    failures = 0
+                    yield answer
+                return
+            except Unavailable:
+                if failures >= within.retries:
+                    raise
+                time.sleep(backoff(failures))
+                failures += 1
+
+    def customers(self, *, page_size: int = 1_000, timeout: float | None = None) -> Iterator[str]:
+        """Names of all known customers, fetched page by page."""
+        request = gateway.ListCustomersRequest(page_size=page_size)
+        pages = self._pages(requests.LIST_CUSTOMERS, request, self._within(timeout))
+        return (name for page in pages for name in page.names)
+
+    # Plans
+
+    def plan_territories(
+        self,
+        accounts: Iterable[plan_pb2.Account] = (),
+        reps: Iterable[rep_pb2.Rep] = (),
+        *,
+        rules: plan_pb2.TerritoryRules | None = None,
+        progress: Callable[[PlanProgress], None] | None = None,
+        request_id: str | None = None,
+        timeout: float = PLAN_SECONDS,
+    ) -> plan_pb2.TerritoryPlan:
+        """Plan territories and wait for the plan; without accounts, for all customers; without reps, with all reps.
+
+        Ctrl-C, or an error in ``progress``, cancels the operation.
+        """
+        within = self._within(timeout)
+        talk = requests.plan_territories(
+            accounts, reps, rules, within, progress=progress, request_id=request_id
+        )
+        return self._lead(talk)
+
+    def get_plan(self, name: str, *, timeout: float | None = None) -> plan_pb2.TerritoryPlan:
+        """One plan."""
+        return self._send(requests.GET_PLAN, gateway.GetPlanRequest(name=name), timeout)
+
+    def apply_plan(
+        self, name: str, *, request_id: str | None = None, timeout: float | None = None
+    ) -> plan_pb2.TerritoryPlan:
+        """Put a plan in force."""
+        return self._lead(requests.apply_plan(name, self._within(timeout), request_id))
+
+    def create_rep(
+        self, rep: rep_pb2.Rep, *, request_id: str | None = None, timeout: float | None = None
+    ) -> rep_pb2.Rep:
+        """Add a rep."""
+        request = allocation.CreateRepRequest(rep=rep, request_id=request_id or new_request_id())
+        return self._send(requests.CREATE_REP, request, timeout)
+
+    def reps(self, *, timeout: float | None = None) -> Iterator[rep_pb2.Rep]:
+        """All reps, by name, fetched page by page."""
+        pages = self._pages(requests.LIST_REPS, allocation.ListRepsRequest(), self._within(timeout))
+        return (rep for page in pages for rep in page.reps)
+
+    # Prices and budgets
+
+    def set_budgets(
+        self,
+        budgets: Iterable[price_pb2.Budget],
+        *,
+        request_id: str | None = None,
+        timeout: float | None = None,
+    ) -> list[price_pb2.Budget]:
+        """Set the budgets of every period from now on; replaces all. Gives those in force."""
+        request = allocation.SetBudgetsRequest(budgets=budgets, request_id=request_id or new_request_id())
+        answer: allocation.SetBudgetsResponse = self._send(requests.SET_BUDGETS, request, timeout)
+        return list(answer.budgets)
+
+    def prices(self, *, timeout: float | None = None) -> price_pb2.PriceSet:
+        """The prices in force."""
+        return self._send(requests.GET_PRICES, gateway.GetPricesRequest(), timeout)
+
+    # Forecasts and models
+
+    def forecast(
+        self, categories: Sequence[str] = (), *, horizon_weeks: int = 8, timeout: float | None = None
+    ) -> series.ForecastSeriesResponse:
+        """Weekly sales per category; without categories, of the largest."""
+        request = gateway.ForecastSeriesRequest(categories=categories, horizon_weeks=horizon_weeks)
+        return self._send(requests.FORECAST_SERIES, request, timeout)
+
+    def model_versions(self, *, timeout: float | None = None) -> series.ListModelVersionsResponse:
+        """Versions of all models, newest first."""
+        return self._send(requests.LIST_MODEL_VERSIONS, series.ListModelVersionsRequest(), timeout)
+
+    # Clock, jobs, traces
+
+    def clock(self, *, timeout: float | None = None) -> gateway.Clock:
+        """The business clock."""
+        return self._send(requests.GET_CLOCK, gateway.GetClockRequest(), timeout)
+
+    def move_clock(self, to: datetime, *, timeout: float | None = None) -> gateway.Clock:
+        """Move a recorded clock forward."""
+        request = gateway.MoveClockRequest(to=requests.timestamp("to", to))
+        return self._send(requests.MOVE_CLOCK, request, timeout)
+
+    def run_job(
+        self, job: str, *, request_id: str | None = None, timeout: float = JOB_SECONDS
+    ) -> jobs.JobRun:
+        """Run `solve-prices`, `train-models` or `carry-outcomes` now, and wait for its end."""
+        return self._lead(requests.run_job(job, self._within(timeout), request_id))
+
+    def job_runs(self, *, timeout: float | None = None) -> list[jobs.JobRun]:
+        """The newest runs of all jobs, newest first."""
+        answer: jobs.ListJobRunsResponse = self._send(
+            requests.LIST_JOB_RUNS, jobs.ListJobRunsRequest(), timeout
+        )
+        return list(answer.runs)
+
+    def trace(self, name: str, *, timeout: float | None = None) -> traces.Trace:
+        """One trace, by ``decisions/{uuid}``, ``traces/{hex}`` or 32 hex digits."""
+        return self._send(requests.GET_TRACE, requests.trace_request(name), timeout)
+
+    # The shell around the talks
+
+    def _within(self, timeout: float | None) -> Patience:
+        return self._patience if timeout is None else Patience(timeout, self._patience.retries)
+
+    def _pages(self, method: Method[M], request: Any, within: Patience) -> Iterator[Any]:
+        while True:
+            page: Any = self._lead(ask(method, request, within))
+            yield page
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    def _send(self, method: Method[M], request: Message, timeout: float | None) -> M:
+        return self._lead(ask(method, request, self._within(timeout)))
+
+    def _lead(self, talk: Talk[T]) -> T:
+        """Do what the talk says until it returns; what goes wrong, Ctrl-C included, is the talk's to answer."""
+        try:
+            step = next(talk)
+            while True:
+                try:
+                    answer = self._do(step)
+                except BaseException as error:  # thrown into the talk, which raises it again
+                    step = talk.throw(error)
+                else:
+                    step = talk.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def _do(self, step: Send | Pause) -> Message | None:
+        if isinstance(step, Pause):
+            time.sleep(step.seconds)
+            return None
+        return self._transport.send(step)

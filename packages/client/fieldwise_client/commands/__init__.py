@@ -1,0 +1,1 @@
+"""The subcommands of `fieldwise`; each module registers its own."""

@@ -1,0 +1,67 @@
+"""`fieldwise trace`: the waterfall of a decision's trace, within a second of the decision."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from google.protobuf.json_format import MessageToJson
+
+from fieldwise.gateway.v1.traces_service_pb2 import Trace
+from fieldwise_client.client import Client
+from fieldwise_client.commands.faults import client_for, faults_told
+from fieldwise_client.commands.up import Data
+from fieldwise_client.errors import NotFound
+from fieldwise_client.supervisor.layout import DEFAULT_DATA
+from fieldwise_client.waterfall import is_complete, render_waterfall
+
+# Spans leave their processes every fifth of a second; a second is enough for all of them.
+PATIENCE_SECONDS = 1.0
+_POLL_SECONDS = 0.05
+INCOMPLETE = 3
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(trace)
+
+
+def trace(
+    name: Annotated[str, typer.Argument(help="decisions/{uuid}, traces/{hex}, or the bare id.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    data: Data = Path(DEFAULT_DATA),
+) -> None:
+    """Show the trace of a decision as a waterfall; exit code 3 when a service is missing in it."""
+    with faults_told(), client_for(data) as client:
+        found = complete_trace(client, name)
+        width = max(80, min(140, shutil.get_terminal_size((100, 24)).columns))
+        typer.echo(
+            MessageToJson(found, preserving_proto_field_name=True)
+            if as_json
+            else render_waterfall(found, width)
+        )
+        raise typer.Exit(0 if is_complete(found) else INCOMPLETE)
+
+
+def complete_trace(client: Client, name: str, patience: float = PATIENCE_SECONDS) -> Trace:
+    """The trace once a root and every called service are in it; after ``patience`` seconds as it is.
+
+    Raises:
+        NotFound: Nothing of it arrived by then, and no stored decision names a trace that did.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        late = time.monotonic() >= deadline
+        try:
+            found = client.trace(name)
+        except NotFound:
+            if late:
+                # The spans of a batch do not name its decisions; each decision names the trace.
+                return client.trace(client.get_decision(name).trace_id)
+        else:
+            if late or is_complete(found):
+                return found
+        time.sleep(_POLL_SECONDS)

@@ -1,0 +1,1 @@
+"""The processes of one installation on this machine: started by health, restarted with backoff, stopped together."""

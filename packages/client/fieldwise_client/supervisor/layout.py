@@ -1,0 +1,92 @@
+"""Which processes an installation has, where each listens and what each needs first; starts nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+DEFAULT_PORT_BASE: Final = 50050
+DEFAULT_DATA: Final = ".fieldwise"
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process: what is run, where it listens and which processes must serve before it starts."""
+
+    name: str
+    module: str
+    listen: str
+    after: tuple[str, ...] = ()
+
+    @property
+    def address(self) -> str:
+        """Where it is reached from this machine."""
+        host, _, port = self.listen.rpartition(":")
+        everywhere = host in ("0.0.0.0", "[::]", "")  # noqa: S104  # read here, never bound
+        return f"{'127.0.0.1' if everywhere else host}:{port}"
+
+
+@dataclass(frozen=True)
+class _Kind:
+    name: str
+    module: str
+    port_offset: int
+    after: tuple[str, ...]
+
+
+_SERVICES: Final = ("profile", "forecast", "allocation", "recommend")
+# What needs no other starts at once, on every core there is; the gateway and its jobs when there is something to compose.
+_KINDS: Final = (
+    _Kind("traces", "fieldwise_gateway.traces", 5, ()),
+    *(_Kind(name, f"fieldwise_{name}", offset, ()) for offset, name in enumerate(_SERVICES, start=1)),
+    _Kind("gateway", "fieldwise_gateway", 0, ("traces", *_SERVICES)),
+    _Kind("jobs", "fieldwise_gateway.jobs", 6, ("traces", *_SERVICES)),
+)
+# Packages whose databases are migrated before anything starts: each process keeps one of its own.
+MIGRATED: Final = tuple(kind.module for kind in _KINDS)
+
+
+def processes(environ: Mapping[str, str], port_base: int | None = None) -> tuple[Process, ...]:
+    """Every process, in an order in which each stands behind what it needs.
+
+    Args:
+        environ: FIELDWISE_<NAME>_LISTEN places a single process elsewhere.
+        port_base: Port of the gateway, the others follow it; None leaves the choice to ``environ``, else 50050.
+    """
+    return tuple(
+        Process(kind.name, kind.module, _listen(kind, environ, port_base), kind.after) for kind in _KINDS
+    )
+
+
+def _listen(kind: _Kind, environ: Mapping[str, str], port_base: int | None) -> str:
+    told = environ.get(f"FIELDWISE_{kind.name.upper()}_LISTEN", "").strip()
+    if told and port_base is None:
+        return told
+    return f"127.0.0.1:{(port_base or DEFAULT_PORT_BASE) + kind.port_offset}"
+
+
+def environment(
+    environ: Mapping[str, str], chosen: Sequence[Process], data: Path, clock: str | None
+) -> dict[str, str]:
+    """What every process of the installation finds in its environment.
+
+    Args:
+        clock: FIELDWISE_CLOCK for an installation that does not name one itself; None leaves the wall clock.
+    """
+    places: dict[str, str] = {}
+    for process in chosen:
+        places[f"FIELDWISE_{process.name.upper()}_LISTEN"] = process.listen
+        places[f"FIELDWISE_{process.name.upper()}_ADDRESS"] = process.address
+    clocks = {"FIELDWISE_CLOCK": clock} if clock and not environ.get("FIELDWISE_CLOCK", "").strip() else {}
+    return {
+        **environ,
+        **places,
+        **clocks,
+        "FIELDWISE_DATA": str(data.resolve()),
+        # A second thread of OpenMP spins for work on a busy machine and makes a prediction seven times slower.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONUNBUFFERED": "1",
+    }

@@ -1,0 +1,164 @@
+"""How a call is led: deadline, retries, waiting for operations. Knows no channel, no thread and no event loop.
+
+A talk is a generator. It yields what should happen next (send this, wait that long), is sent the answer or thrown the
+error, and returns the result. The sync and the async client drive the same talks.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from google.longrunning import operations_pb2
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import Message
+
+from fieldwise_client.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    FieldwiseError,
+    InvalidRequest,
+    Unavailable,
+    from_status,
+)
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Message)
+
+_FIRST_WAIT = 0.05
+_LONGEST_WAIT = 1.0
+_POLL_SECONDS = 0.2
+_CANCEL_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Method(Generic[M]):
+    """A unary or streaming method: who serves it (`gateway`, `jobs`, `traces`), its path, the class of its answers."""
+
+    peer: str
+    path: str
+    answer: type[M]
+
+
+@dataclass(frozen=True)
+class Send:
+    """Make one call, with this many seconds for it."""
+
+    method: Method[Any]
+    request: Message
+    timeout: float
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Wait that many seconds."""
+
+    seconds: float
+
+
+Talk = Generator[Send | Pause, Any, T]
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a call may take in all, and how often it is tried again when nobody answers."""
+
+    timeout: float = 2.0
+    retries: int = 2
+
+    def __post_init__(self) -> None:
+        """Refuse at once what no call could obey."""
+        if not self.timeout > 0:
+            raise InvalidRequest.of("timeout", self.timeout, "give seconds above 0, such as 2.0")
+        if self.retries < 0:
+            raise InvalidRequest.of("retries", self.retries, "give 0 or more")
+
+
+def ask(method: Method[M], request: Message, patience: Patience) -> Talk[M]:
+    """One call. Tried again only when nobody answered, with growing waits, and never past the deadline.
+
+    A repetition carries the same request, so the same request_id: the server does the work once.
+    """
+    deadline = time.monotonic() + patience.timeout
+    for attempt in range(patience.retries + 1):
+        try:
+            answer: M = yield Send(method, request, max(0.001, deadline - time.monotonic()))
+            return answer
+        except Unavailable:
+            wait = backoff(attempt)
+            if attempt == patience.retries or time.monotonic() + wait >= deadline:
+                raise
+            yield Pause(wait)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def backoff(attempt: int) -> float:
+    """Seconds to wait after the attempt (from 0); half of it is chance, so that callers do not come back together."""
+    whole: float = min(_LONGEST_WAIT, _FIRST_WAIT * 4**attempt)
+    return whole * (0.5 + random.random() / 2)
+
+
+def follow(
+    start: Talk[operations_pb2.Operation],
+    peer: str,
+    patience: Patience,
+    progress: Callable[[operations_pb2.Operation], None],
+) -> Talk[operations_pb2.Operation]:
+    """Start an operation and wait for its end; its progress is told whenever it may have changed.
+
+    Whatever ends the wait early (Ctrl-C, a cancelled task, the deadline, an error in ``progress``) cancels the operation.
+
+    Raises:
+        DeadlineExceeded: It was not done in time.
+        FieldwiseError: It failed, or a call did.
+    """
+    deadline = time.monotonic() + patience.timeout
+    operation = yield from start
+    name = operation.name
+    try:
+        while not operation.done:
+            progress(operation)
+            if time.monotonic() >= deadline:
+                raise DeadlineExceeded(
+                    f"{name} was not done in {patience.timeout:g} s; allow more with timeout=..."
+                )
+            yield Pause(_POLL_SECONDS)
+            left = Patience(max(0.001, deadline - time.monotonic()), patience.retries)
+            operation = yield from ask(_get(peer), operations_pb2.GetOperationRequest(name=name), left)
+    except BaseException:
+        yield from _give_up(peer, name)
+        raise
+    progress(operation)
+    return operation
+
+
+def response(operation: operations_pb2.Operation, kind: type[M]) -> M:
+    """What a finished operation made.
+
+    Raises:
+        FieldwiseError: The typed error it ended with.
+    """
+    if operation.HasField("error"):
+        raise from_status(operation.error)
+    if not operation.done:
+        raise Cancelled(f"{operation.name} did not end")
+    made = kind()
+    operation.response.Unpack(made)
+    return made
+
+
+def _give_up(peer: str, name: str) -> Talk[None]:
+    with suppress(FieldwiseError):  # What made us give up is what the caller must hear.
+        yield Send(_cancel(peer), operations_pb2.CancelOperationRequest(name=name), _CANCEL_SECONDS)
+
+
+def _get(peer: str) -> Method[operations_pb2.Operation]:
+    return Method(peer, "/google.longrunning.Operations/GetOperation", operations_pb2.Operation)
+
+
+def _cancel(peer: str) -> Method[Empty]:
+    return Method(peer, "/google.longrunning.Operations/CancelOperation", Empty)

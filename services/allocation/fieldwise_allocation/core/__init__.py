@@ -1,0 +1,1 @@
+"""Territories and prices on plain numbers: no wire, no database, no clock."""

@@ -1,0 +1,119 @@
+"""Terms for decisions, answered from memory: assignments and prices as of the last change; knows nothing of solvers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from google.protobuf import timestamp_pb2
+
+from fieldwise.allocation.v1 import allocation_service_pb2 as service_pb2
+from fieldwise.allocation.v1 import price_pb2
+from fieldwise.type.v1 import provenance_pb2
+from fieldwise_allocation import store
+from fieldwise_allocation.core.terms import Standing, Window, in_force, look_up
+from fieldwise_runtime.database import Database
+from fieldwise_runtime.errors import NotFound
+from fieldwise_runtime.logs import get_logger
+
+log = get_logger(__name__)
+
+# How long a change by another replica may stay unseen; our own changes are seen at once.
+LOOK_SECONDS = 1.0
+
+_STATES = {
+    Standing.FRESH: provenance_pb2.PART_STATE_FRESH,
+    Standing.LAST_VALID: provenance_pb2.PART_STATE_LAST_VALID,
+    Standing.MISSING: provenance_pb2.PART_STATE_MISSING,
+}
+
+
+class Quotes:
+    """Everything a decision needs of allocation, in memory."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._revision = ""
+        self._reps: dict[str, str] = {}
+        self._windows: tuple[Window[price_pb2.PriceSet], ...] = ()
+        self._looking: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Read what is in force, and look for changes from now on."""
+        await self.refresh()
+        self._looking = asyncio.create_task(self._look())
+
+    async def close(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])
+
+    async def refresh(self) -> None:
+        """Read what is in force if it has changed; call it after a change of our own."""
+        known = self._revision
+        read = await self._db.read(lambda connection: _read(connection, known))
+        if read is not None:
+            self._revision, self._reps, self._windows = read
+
+    def look_up(
+        self, customers: Sequence[str], decision_time: timestamp_pb2.Timestamp
+    ) -> service_pb2.LookUpTermsResponse:
+        """Reps and prices at a moment: no database, no waiting."""
+        terms = look_up(customers, self._reps, self._windows, decision_time.ToNanoseconds())
+        part = provenance_pb2.Part(name="allocation", state=_STATES[terms.standing])
+        if terms.window is None:
+            part.detail = "no prices hold yet; solve them with SolvePrices"
+            return service_pb2.LookUpTermsResponse(reps=terms.reps, part=part)
+        _date(part, terms.window, terms.standing, decision_time)
+        return service_pb2.LookUpTermsResponse(reps=terms.reps, price_set=terms.window.prices, part=part)
+
+    def prices(self, decision_time: timestamp_pb2.Timestamp) -> price_pb2.PriceSet:
+        """The prices in force at a moment.
+
+        Raises:
+            NotFound: Reason NO_PRICES.
+        """
+        window, standing = in_force(self._windows, decision_time.ToNanoseconds())
+        if window is None or standing is not Standing.FRESH:
+            moment = decision_time.ToJsonString()
+            raise NotFound(
+                f"a price set in force at {moment}", "solve one with SolvePrices", reason="NO_PRICES"
+            )
+        return window.prices
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self.refresh()
+            except sa.exc.SQLAlchemyError as error:
+                # Health tells of a database that is away; what is in memory still answers.
+                log.warning("terms not refreshed", error=type(error).__name__)
+
+
+def _read(
+    connection: sa.Connection, known: str
+) -> tuple[str, dict[str, str], tuple[Window[price_pb2.PriceSet], ...]] | None:
+    revision = store.revision(connection)
+    if revision == known:
+        return None
+    windows = tuple(
+        Window(w.version, w.valid_from, w.valid_until, price_pb2.PriceSet.FromString(w.prices))
+        for w in store.price_sets(connection)
+    )
+    return revision, store.assignments(connection), windows
+
+
+def _date(
+    part: provenance_pb2.Part,
+    window: Window[price_pb2.PriceSet],
+    standing: Standing,
+    decision_time: timestamp_pb2.Timestamp,
+) -> None:
+    """Prices are as old as the start of their period: they are solved for it."""
+    part.version = window.prices.name
+    part.as_of.CopyFrom(window.prices.valid_from)
+    part.age.FromNanoseconds(decision_time.ToNanoseconds() - window.valid_from)
+    if standing is Standing.LAST_VALID:
+        part.detail = f"prices ran out at {window.prices.valid_until.ToJsonString()}; solve them anew"

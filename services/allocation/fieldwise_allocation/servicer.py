@@ -1,0 +1,88 @@
+"""AllocationService on the wire: messages in, use cases, messages out; no rules and no SQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from google.longrunning import operations_pb2
+from google.protobuf import empty_pb2
+
+from fieldwise.allocation.v1 import allocation_service_pb2 as service_pb2
+from fieldwise.allocation.v1 import allocation_service_pb2_grpc as service_grpc
+from fieldwise.allocation.v1 import plan_pb2, price_pb2, rep_pb2
+from fieldwise_allocation import budgeting, pricing, staffing, wire
+from fieldwise_allocation.planning import Planning
+from fieldwise_allocation.quoting import Quotes
+from fieldwise_runtime.database import Database
+from fieldwise_runtime.fingerprints import fingerprint
+
+
+@dataclass(frozen=True)
+class AllocationServicer(service_grpc.AllocationServiceServicer):
+    """The calls of the contract; each says there what it does."""
+
+    db: Database
+    planning: Planning
+    quotes: Quotes
+    currency: str
+
+    async def CreateRep(self, request: service_pb2.CreateRepRequest, context: Any) -> rep_pb2.Rep:
+        rep = wire.rep_from(request.rep)
+        return wire.rep_message(await staffing.create(self.db, rep, request.request_id, fingerprint(request)))
+
+    async def GetRep(self, request: service_pb2.GetRepRequest, context: Any) -> rep_pb2.Rep:
+        return wire.rep_message(await staffing.get(self.db, request.name))
+
+    async def ListReps(
+        self, request: service_pb2.ListRepsRequest, context: Any
+    ) -> service_pb2.ListRepsResponse:
+        reps, token = await staffing.page(self.db, request.page_size, request.page_token)
+        return service_pb2.ListRepsResponse(reps=map(wire.rep_message, reps), next_page_token=token)
+
+    async def DeleteRep(self, request: service_pb2.DeleteRepRequest, context: Any) -> empty_pb2.Empty:
+        await staffing.remove(self.db, request.name)
+        await self.quotes.refresh()
+        return empty_pb2.Empty()
+
+    async def PlanTerritories(
+        self, request: service_pb2.PlanTerritoriesRequest, context: Any
+    ) -> operations_pb2.Operation:
+        return await self.planning.start(request)
+
+    async def GetPlan(self, request: service_pb2.GetPlanRequest, context: Any) -> plan_pb2.TerritoryPlan:
+        return await self.planning.get(request.name)
+
+    async def ApplyPlan(self, request: service_pb2.ApplyPlanRequest, context: Any) -> plan_pb2.TerritoryPlan:
+        plan = await self.planning.apply(request.name, request.request_id)
+        await self.quotes.refresh()
+        return plan
+
+    async def SetBudgets(
+        self, request: service_pb2.SetBudgetsRequest, context: Any
+    ) -> service_pb2.SetBudgetsResponse:
+        stated = [wire.budget_from(budget) for budget in request.budgets]
+        budgets = await budgeting.replace(self.db, stated, request.request_id, fingerprint(request))
+        return service_pb2.SetBudgetsResponse(budgets=map(wire.budget_message, budgets))
+
+    async def ListBudgets(
+        self, request: service_pb2.ListBudgetsRequest, context: Any
+    ) -> service_pb2.ListBudgetsResponse:
+        budgets = await budgeting.in_force(self.db)
+        return service_pb2.ListBudgetsResponse(budgets=map(wire.budget_message, budgets))
+
+    async def SolvePrices(
+        self, request_iterator: AsyncIterator[service_pb2.SolvePricesRequest], context: Any
+    ) -> price_pb2.PriceSet:
+        prices = await pricing.solve(self.db, request_iterator, self.currency)
+        await self.quotes.refresh()
+        return prices
+
+    async def GetPrices(self, request: service_pb2.GetPricesRequest, context: Any) -> price_pb2.PriceSet:
+        return self.quotes.prices(request.decision_time)
+
+    async def LookUpTerms(
+        self, request: service_pb2.LookUpTermsRequest, context: Any
+    ) -> service_pb2.LookUpTermsResponse:
+        return self.quotes.look_up(request.customers, request.decision_time)
