@@ -121,6 +121,7 @@ async def test_the_popular_categories_follow_the_log_and_never_tell_the_future(
         await client.ingest(batch([*old, reader]))
         assert [each.category for each in (await client.profile("0")).popular_unbought] == []
         await client.ingest(batch(new))
+        popular: list[str] = []
         for _ in range(100):
             popular = [each.category for each in (await client.profile("0")).popular_unbought]
             if popular:

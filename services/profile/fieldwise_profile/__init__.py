@@ -1,0 +1,1 @@
+"""Who a customer is now: events, and the profile they fold into."""

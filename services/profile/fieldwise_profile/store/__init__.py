@@ -1,0 +1,1 @@
+"""Events and profiles in PostgreSQL or SQLite; knows no wire. Gives core values, never rows."""
