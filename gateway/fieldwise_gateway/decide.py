@@ -28,7 +28,7 @@ from fieldwise.type.v1 import provenance_pb2 as provenance
 from fieldwise_gateway import parts
 from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.core.names import decision_name
-from fieldwise_gateway.core.time_budget import ANSWER_RESERVE, TimeBudget
+from fieldwise_gateway.core.time_budget import ANSWER_RESERVE, TimeBudget, longest
 from fieldwise_gateway.snapshots import Snapshots
 from fieldwise_runtime import deadlines
 from fieldwise_runtime.errors import AlreadyExists, NotFound
@@ -109,13 +109,14 @@ class Decider:
         now = self._now()
         moment = Timestamp()
         moment.FromDatetime(now)
-        known = await self._gather([ask.customer for ask in asks], moment, now)
+        seconds = longest(self._seconds, len(asks))
+        known = await self._gather([ask.customer for ask in asks], moment, now, seconds)
         _refuse_strangers(asks, known.profiles)
         inputs = [self._input(ask, known, moment, trace_id) for ask in asks]
-        return await self._choose(asks, inputs, known)
+        return await self._choose(asks, inputs, known, seconds)
 
-    async def _gather(self, customers: list[str], moment: Timestamp, now: datetime) -> Known:
-        budget = TimeBudget.of(deadlines.budget(self._seconds))
+    async def _gather(self, customers: list[str], moment: Timestamp, now: datetime, seconds: float) -> Known:
+        budget = TimeBudget.of(deadlines.budget(seconds))
         # Terms do not hang on the profile: they are asked at once, and are there when the scores are.
         (profiles, scores), terms = await asyncio.gather(
             self._profiles_then_scores(customers, moment, now, budget),
@@ -203,13 +204,13 @@ class Decider:
         )
 
     async def _choose(
-        self, asks: Sequence[Ask], inputs: list[decision_pb2.DecisionInputs], known: Known
+        self, asks: Sequence[Ask], inputs: list[decision_pb2.DecisionInputs], known: Known, seconds: float
     ) -> list[decision_pb2.Decision]:
         response = known.terms.response
         prices = response.price_set if response is not None and response.HasField("price_set") else None
         request = recommend_pb.BatchRecommendActionsRequest(inputs=inputs, price_set=prices)
         try:
-            timeout = deadlines.budget(self._seconds) - ANSWER_RESERVE
+            timeout = deadlines.budget(seconds) - ANSWER_RESERVE
             answer = await self._backends.recommend.BatchRecommendActions(request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
             detail = _noted("recommend", error)

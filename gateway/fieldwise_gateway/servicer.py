@@ -31,7 +31,7 @@ from fieldwise_runtime.fingerprints import fingerprint
 from fieldwise_runtime.tracing import current_trace_id
 
 # Big enough that a batch costs little per decision, small enough that one chunk never blocks a service for long.
-_CHUNK = 250
+_CHUNK = 128
 _IN_FLIGHT = 2
 
 

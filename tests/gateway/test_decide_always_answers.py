@@ -151,7 +151,7 @@ async def test_a_batch_gives_one_decision_per_customer_in_order(world: World) ->
     answer = await world.gateway.BatchDecide(pb.BatchDecideRequest(request_id="many", customers=customers))
     assert [decision.customer for decision in answer.decisions] == customers
     assert len({decision.name for decision in answer.decisions}) == 601
-    assert len(world.fakes.recommend.requests) == 3, "a batch goes to the services in chunks, not one by one"
+    assert len(world.fakes.recommend.requests) == 5, "a batch goes to the services in chunks, not one by one"
 
 
 @pytest.mark.parametrize(

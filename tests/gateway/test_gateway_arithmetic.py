@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldwise_gateway.core.names import decision_name
-from fieldwise_gateway.core.time_budget import ANSWER_RESERVE, TimeBudget
+from fieldwise_gateway.core.time_budget import ANSWER_RESERVE, TimeBudget, longest
 from fieldwise_gateway.core.workload import Outlook, account_value, expected_orders, workload_hours
 
 outlooks = st.builds(
@@ -33,6 +33,11 @@ def test_the_steps_never_get_more_time_than_there_is(seconds: float) -> None:
     budget = TimeBudget.of(seconds)
     assert budget.profile >= 0
     assert budget.profile + budget.facts <= max(0.0, seconds - ANSWER_RESERVE)
+
+
+def test_a_batch_may_take_longer_than_one_decision() -> None:
+    assert longest(2.0, 1) == 2.0
+    assert longest(2.0, 128) > 4.0
 
 
 @given(outlooks)

@@ -8,6 +8,16 @@ from dataclasses import dataclass
 ANSWER_RESERVE = 0.030
 
 
+# A batch may take this much longer per decision in it, when its caller set no deadline: on a busy machine and with
+# nothing in memory a decision takes tens of milliseconds, and a batch that gives up early would answer with cold starts.
+SECONDS_PER_DECISION = 0.05
+
+
+def longest(seconds: float, decisions: int) -> float:
+    """Most seconds for a call of so many decisions, given those of a single one."""
+    return seconds + SECONDS_PER_DECISION * (decisions - 1)
+
+
 @dataclass(frozen=True, slots=True)
 class TimeBudget:
     """Most seconds that each step may take, so that one slow service leaves time for the others.

@@ -175,10 +175,14 @@ class Client:
         request_id: str | None = None,
         timeout: float | None = None,
     ) -> list[Decision]:
-        """What to do for each of 1 to 10,000 customers, in their order; much cheaper than one by one."""
-        within = self._within(timeout)
+        """What to do for each of 1 to 10,000 customers, in their order; much cheaper than one by one.
+
+        Without a timeout of its own the call may take 0.05 s longer for each customer.
+        """
+        names = list(customers)
+        within = self._patience.for_many(len(names)) if timeout is None else self._within(timeout)
         talk = requests.decide_many(
-            customers, within, request_id=request_id, max_actions=max_actions, channels=channels
+            names, within, request_id=request_id, max_actions=max_actions, channels=channels
         )
         return self._lead(talk)
 

@@ -63,6 +63,10 @@ class Pause:
 Talk = Generator[Send | Pause, Any, T]
 
 
+# Most time that one decision of a batch may take on a busy machine; usually it takes a thousandth of a second.
+SECONDS_PER_ITEM = 0.05
+
+
 @dataclass(frozen=True)
 class Patience:
     """How long a call may take in all, and how often it is tried again when nobody answers."""
@@ -76,6 +80,10 @@ class Patience:
             raise InvalidRequest.of("timeout", self.timeout, "give seconds above 0, such as 2.0")
         if self.retries < 0:
             raise InvalidRequest.of("retries", self.retries, "give 0 or more")
+
+    def for_many(self, items: int) -> Patience:
+        """The same, with the time that so many items may take."""
+        return Patience(self.timeout + SECONDS_PER_ITEM * items, self.retries)
 
 
 def ask(method: Method[M], request: Message, patience: Patience) -> Talk[M]:
