@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import json
+import operator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+
+_HOLDS: dict[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
 
 
 @dataclass(frozen=True)
@@ -15,7 +24,7 @@ class Row:
         value: The figure.
         unit: Its unit; ``x`` for a ratio.
         level: ``must`` has to hold, ``stretch`` is tried in earnest, ``info`` has no target.
-        target: The limit, such as ``<= 12``; empty for info.
+        target: The limit, such as ``<= 12`` or ``> 1``; empty for info.
         peer: What it is compared with; empty without one.
         peer_value: The peer's figure in the same unit.
     """
@@ -34,7 +43,7 @@ class Row:
         if not self.target:
             return True
         comparison, _, limit = self.target.partition(" ")
-        return self.value <= float(limit) if comparison == "<=" else self.value >= float(limit)
+        return _HOLDS[comparison](self.value, float(limit))
 
 
 class Report:
@@ -59,7 +68,9 @@ class Report:
         for row in self._rows:
             verdict = "" if not row.target else ("ok" if row.ok else "MISSED")
             peer = f"  ({row.peer}: {row.peer_value:,.3g})" if row.peer_value is not None else ""
-            print(f"{row.metric:<{width}}  {row.value:>12,.4g} {row.unit:<10} {row.level:<8}{row.target:<10}{verdict}{peer}")
+            print(
+                f"{row.metric:<{width}}  {row.value:>12,.4g} {row.unit:<10} {row.level:<8}{row.target:<10}{verdict}{peer}"
+            )
         return int(any(row.level == "must" and not row.ok for row in self._rows))
 
 

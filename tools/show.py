@@ -63,7 +63,7 @@ def wait_for_screen(process: subprocess.Popen[str]) -> None:
     lines: list[str] = []
     for line in process.stdout:
         lines.append(line)
-        if line.startswith("Next:"):
+        if line.startswith("Next"):
             return
     sys.exit("the demo ended before its decision:\n" + "".join(lines))
 

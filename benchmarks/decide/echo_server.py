@@ -24,7 +24,7 @@ class Echo(grpc.GenericRpcHandler):
     def __init__(self, ports: list[int]) -> None:
         channels = [grpc.aio.insecure_channel(f"127.0.0.1:{port}") for port in ports]
         self._calls: list[Any] = [channel.unary_unary(METHOD) for channel in channels]
-        self._handler = grpc.unary_unary_rpc_method_handler(self._fan_out if ports else self._answer)
+        self._handler: Any = grpc.unary_unary_rpc_method_handler(self._fan_out if ports else self._answer)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
         return self._handler

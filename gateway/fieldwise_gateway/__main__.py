@@ -18,13 +18,14 @@ from fieldwise_gateway.servicer import GatewayServicer
 from fieldwise_gateway.settings import Addresses, Settings
 from fieldwise_gateway.snapshots import Snapshots
 from fieldwise_gateway.store import ClockStore, IdempotencyKeys
-from fieldwise_runtime import logs, migrations, tracing
+from fieldwise_runtime import logs, loops, migrations, tracing
 from fieldwise_runtime.database import Database, Durability
 from fieldwise_runtime.errors import FieldwiseError
 from fieldwise_runtime.server import Service, serve
 from fieldwise_runtime.settings import SettingsError, load
 
 PACKAGE = "fieldwise_gateway"
+CLOCK_SECONDS = 1.0
 
 
 async def wired(settings: Settings, addresses: Addresses) -> Service:
@@ -42,9 +43,14 @@ async def wired(settings: Settings, addresses: Addresses) -> Service:
         operations_pb2_grpc.add_OperationsServicer_to_server(OperationsServicer(backends), server)
 
     async def ready() -> Mapping[str, bool]:
-        return {"": await database.reachable()}
+        return {"": await database.reachable(PACKAGE)}
+
+    # A second gateway on the same database may move the clock.
+    following = asyncio.create_task(clock.refresh_every(CLOCK_SECONDS))
 
     async def on_stop() -> None:
+        following.cancel()
+        await asyncio.wait([following])
         await backends.close()
         await database.close()
 
@@ -80,7 +86,7 @@ def main(arguments: list[str]) -> int:
         if arguments:
             migrations.migrate(settings.database_url, PACKAGE)
         else:
-            asyncio.run(run(settings, load(Addresses, os.environ)))
+            loops.run(run(settings, load(Addresses, os.environ)))
     except (SettingsError, FieldwiseError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 from fieldwise_gateway.store import ClockStore
 from fieldwise_runtime.errors import FailedPrecondition, InvalidRequest, Violation
+from fieldwise_runtime.logs import get_logger
+
+log = get_logger(__name__)
 
 
 class BusinessClock:
@@ -20,6 +24,13 @@ class BusinessClock:
         """The wall clock without ``start``; else a recorded one, which goes on from where it stood."""
         return cls(store, None if start is None else await store.start_at(start))
 
+    @classmethod
+    async def follow(cls, start: datetime | None, store: ClockStore) -> BusinessClock:
+        """The same clock for a process that only reads it; a clock that nobody has set yet stands at ``start``."""
+        clock = cls(store, start)
+        await clock.refresh()
+        return clock
+
     @property
     def recorded(self) -> bool:
         """It stands until it is moved."""
@@ -30,10 +41,21 @@ class BusinessClock:
         return self._stands_at or datetime.now(UTC)
 
     async def refresh(self) -> datetime:
-        """Read where a recorded clock stands now; for processes that do not move it themselves."""
+        """Read where a recorded clock stands now; another process may have moved it."""
         if self._stands_at is not None:
-            self._stands_at = await self._store.read() or self._stands_at
+            read = await self._store.read()
+            # A move that ended while this was read went further: the clock never goes back.
+            self._stands_at = max(read or self._stands_at, self._stands_at)
         return self.now()
+
+    async def refresh_every(self, seconds: float) -> None:
+        """Refresh for ever; a database that does not answer leaves the clock where it stood."""
+        while self.recorded:
+            await asyncio.sleep(seconds)
+            try:
+                await self.refresh()
+            except Exception as error:  # The next round asks again; health says that the database is away.
+                log.warning("clock not refreshed", error=type(error).__name__)
 
     async def move(self, to: datetime) -> datetime:
         """Move a recorded clock forward.
@@ -50,5 +72,5 @@ class BusinessClock:
         if to < self._stands_at:
             remedy = f"send a time not before {self._stands_at.isoformat()}"
             raise InvalidRequest([Violation.of("to", to.isoformat(), remedy)])
-        self._stands_at = await self._store.move(to)
+        self._stands_at = max(await self._store.move(to), self._stands_at)
         return self._stands_at

@@ -31,7 +31,7 @@ from fieldwise_gateway.core.names import decision_name
 from fieldwise_gateway.core.time_budget import ANSWER_RESERVE, TimeBudget, longest
 from fieldwise_gateway.snapshots import Snapshots
 from fieldwise_runtime import deadlines
-from fieldwise_runtime.errors import AlreadyExists, NotFound
+from fieldwise_runtime.errors import AlreadyExists, NotFound, Unavailable, from_rpc_error
 from fieldwise_runtime.logs import get_logger
 from fieldwise_runtime.tracing import carry, link_to, tracer
 
@@ -51,6 +51,14 @@ class Ask:
     channels: tuple[str, ...] = ()
     max_actions: int = 0
     require_known: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A decision; ``repeated`` when it was made for the same request before."""
+
+    decision: decision_pb2.Decision
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +107,21 @@ class Decider:
         self._now = now
         self._seconds = seconds
 
-    async def decide(self, asks: Sequence[Ask], trace_id: str) -> list[decision_pb2.Decision]:
+    async def decide(self, asks: Sequence[Ask], trace_id: str) -> list[Answer]:
         """One decision per ask, in order.
 
         Raises:
             NotFound: A customer who must be known is not.
+            Unavailable: CUSTOMER_STATE_UNKNOWN; nobody can say whether a customer who must be known is.
             AlreadyExists: A request_id was used with another body.
         """
         now = self._now()
         moment = Timestamp()
         moment.FromDatetime(now)
         seconds = longest(self._seconds, len(asks))
+        if deadlines.remaining() is None:
+            # One limit for all steps together: each on its own would let them add up to more.
+            deadlines.begin(seconds)
         known = await self._gather([ask.customer for ask in asks], moment, now, seconds)
         _refuse_strangers(asks, known.profiles)
         inputs = [self._input(ask, known, moment, trace_id) for ask in asks]
@@ -188,6 +200,7 @@ class Decider:
         return Terms(dict(zip(customers, answer.reps, strict=True)), answer, answer.part)
 
     def _input(self, ask: Ask, known: Known, moment: Timestamp, trace_id: str) -> decision_pb2.DecisionInputs:
+        scores = known.scores.found.get(ask.customer)
         return decision_pb2.DecisionInputs(
             decision=decision_name(time.time_ns() // 1_000_000, secrets.randbits(80)),
             request_id=ask.request_id,
@@ -197,15 +210,19 @@ class Decider:
             max_actions=ask.max_actions,
             channels=ask.channels,
             profile=known.profiles.found.get(ask.customer),
-            scores=known.scores.found.get(ask.customer),
+            scores=scores,
             rep=known.terms.reps.get(ask.customer, ""),
-            parts=(known.profiles.parts[ask.customer], known.scores.part, known.terms.part),
+            parts=(
+                known.profiles.parts[ask.customer],
+                parts.of_scores(scores, known.scores.part),
+                known.terms.part,
+            ),
             trace_id=trace_id,
         )
 
     async def _choose(
         self, asks: Sequence[Ask], inputs: list[decision_pb2.DecisionInputs], known: Known, seconds: float
-    ) -> list[decision_pb2.Decision]:
+    ) -> list[Answer]:
         response = known.terms.response
         prices = response.price_set if response is not None and response.HasField("price_set") else None
         request = recommend_pb.BatchRecommendActionsRequest(inputs=inputs, price_set=prices)
@@ -214,9 +231,9 @@ class Decider:
             answer = await self._backends.recommend.BatchRecommendActions(request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
             detail = _noted("recommend", error)
-            return [_no_decision(one, detail) for one in inputs]
+            return [Answer(_no_decision(one, detail)) for one in inputs]
         _refuse_reused(asks, answer.decided)
-        return [one.decision for one in answer.decided]
+        return [Answer(one.decision, one.repeated_request) for one in answer.decided]
 
 
 def _features(name: str, profile: profile_pb2.Profile | None) -> forecast_pb.CustomerFeatures:
@@ -232,7 +249,8 @@ def _trace_memory(part: str, carriers: Iterable[Mapping[str, str]]) -> None:
 def _noted(service: str, error: grpc.aio.AioRpcError) -> str:
     """Say in the log what failed, as an error where it is a fault of ours and not an outage; gives the words for it."""
     say = log.warning if error.code() in parts.OUTAGES else log.error
-    say("call failed", peer=service, code=error.code().name, details=error.details())
+    # Details may quote what was sent; code and reason never do.
+    say("call failed", peer=service, code=error.code().name, reason=from_rpc_error(error).reason)
     return parts.why(error)
 
 
@@ -257,6 +275,12 @@ def _refuse_strangers(asks: Sequence[Ask], profiles: Profiles) -> None:
         if ask.require_known and ask.customer in profiles.strangers:
             remedy = "send his events first, or leave require_known unset for a cold start"
             raise NotFound(ask.customer, remedy, reason="CUSTOMER_NOT_FOUND")
+        if ask.require_known and ask.customer not in profiles.found:
+            message = (
+                f"profile cannot be asked whether {ask.customer} is known; "
+                "ask again later, or leave require_known unset for a cold start"
+            )
+            raise Unavailable("CUSTOMER_STATE_UNKNOWN", message)
 
 
 def _refuse_reused(asks: Sequence[Ask], decided: Sequence[recommend_pb.Decided]) -> None:

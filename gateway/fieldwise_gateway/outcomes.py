@@ -18,6 +18,8 @@ from fieldwise_runtime.errors import InvalidRequest, Unavailable, Violation
 from fieldwise_runtime.fingerprints import fingerprint
 
 SOURCE = "fieldwise"
+# Longest wait for profile's acknowledgement when the caller gave no deadline.
+INGEST_SECONDS = 5.0
 
 
 async def record_outcome(
@@ -30,14 +32,21 @@ async def record_outcome(
         InvalidRequest: The event is refused, such as an outcome from the future.
         AlreadyExists: The request_id was used with another body.
     """
-    await keys.claim("RecordOutcome", request.request_id, fingerprint(request))
     decision = await backends.recommend.GetDecision(recommend_pb.GetDecisionRequest(name=request.decision))
     # From here an operator finds the decision's own trace.
     trace.get_current_span().set_attribute("fieldwise.decision_trace", decision.trace_id)
-    event = _event(request, decision, now)
-    answer = await _ingested(backends, event, now)
+    asked = fingerprint(request)
+    claim = await keys.claim("RecordOutcome", request.request_id, asked, now)
+    # The times of the first use: a repetition is the same event, and its answer is what profile holds.
+    event = _event(request, decision, claim.at)
+    answer = await _ingested(backends, event, max(now, claim.at))
     if answer.rejected:
+        if claim.first:
+            await keys.release(claim)
         raise refused(answer.rejected[0])
+    if answer.accepted and not claim.first:
+        # The first use may have been refused and let go of the id after this one had met it.
+        await keys.claim("RecordOutcome", request.request_id, asked, claim.at)
     return gateway_pb.RecordOutcomeResponse(event=event, duplicate=bool(answer.duplicates))
 
 
@@ -63,12 +72,14 @@ async def _ingested(
 ) -> profile_pb.IngestEventsResponse:
     batch = profile_pb.IngestEventsRequest(events=[event])
     batch.decision_time.FromDatetime(now)
-    call = backends.profile.IngestEvents(_one(batch))
-    async for answer in call:
-        return answer
-    raise Unavailable(
-        "NO_ACKNOWLEDGEMENT", "profile ended the call without an answer; send the same request again"
-    )
+    call = backends.profile.IngestEvents(_one(batch), timeout=INGEST_SECONDS)
+    # To the end, though there is one answer: a call that is left open is cancelled, and looks like a fault in its trace.
+    answers = [answer async for answer in call]
+    if not answers:
+        raise Unavailable(
+            "NO_ACKNOWLEDGEMENT", "profile ended the call without an answer; send the same request again"
+        )
+    return answers[0]
 
 
 async def _one(batch: profile_pb.IngestEventsRequest) -> AsyncIterator[profile_pb.IngestEventsRequest]:

@@ -8,6 +8,7 @@ import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from fieldwise.allocation.v1 import allocation_service_pb2 as allocation_pb
+from fieldwise.forecast.v1 import score_pb2
 from fieldwise.profile.v1 import profile_pb2
 from fieldwise.type.v1 import provenance_pb2 as provenance
 
@@ -60,6 +61,20 @@ def priors(detail: str) -> provenance.Part:
     return provenance.Part(
         name="forecast", state=provenance.PART_STATE_PRIOR, detail=f"forecast {detail}; priors stood in"
     )
+
+
+def of_scores(scores: score_pb2.CustomerScores | None, part: provenance.Part) -> provenance.Part:
+    """The part of one customer's scores, ``part`` being that of the models that answered the call.
+
+    A model may answer and still have nothing to say of a customer; each prediction that is a base rate names no version.
+    """
+    if scores is None or any(each.model_version for each in scores.predictions):
+        return part
+    own = provenance.Part()
+    own.CopyFrom(part)
+    own.state = provenance.PART_STATE_PRIOR
+    own.detail = part.detail or "nothing is known of the customer to score; base rates stood in"
+    return own
 
 
 def last_terms(

@@ -17,6 +17,7 @@ from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.census import Chunk, census
 from fieldwise_gateway.core.workload import Outlook, account_value, workload_hours
 from fieldwise_runtime.errors import FailedPrecondition
+from fieldwise_runtime.fingerprints import fingerprint
 
 _BUYS, _SILENT = "models/buys-28d", "models/silent-28d"
 _RECENT_ORDERS = "purchase_days_28d"
@@ -35,6 +36,9 @@ async def plan_territories(
         request_id=request.request_id, accounts=accounts, reps=request.reps, rules=request.rules
     )
     asked.decision_time.FromDatetime(now)
+    if not request.accounts:
+        # What is derived differs after new events; the caller's request does not.
+        asked.fingerprint = fingerprint(request)
     return await backends.allocation.PlanTerritories(asked)
 
 

@@ -21,7 +21,7 @@ from fieldwise.recommend.v1 import decision_pb2
 from fieldwise_gateway import parts
 from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.clock import BusinessClock
-from fieldwise_gateway.decide import Ask, Decider
+from fieldwise_gateway.decide import Answer, Ask, Decider
 from fieldwise_gateway.ingest import relay
 from fieldwise_gateway.outcomes import record_outcome
 from fieldwise_gateway.planning import plan_territories
@@ -56,9 +56,9 @@ class GatewayServicer(gateway_grpc.GatewayServiceServicer):
             max_actions=request.max_actions,
             require_known=request.require_known,
         )
-        (decision,) = await self._decider.decide([ask], current_trace_id())
-        _note(decision)
-        return gateway_pb.DecideResponse(decision=decision)
+        (answer,) = await self._decider.decide([ask], current_trace_id())
+        _note(answer)
+        return gateway_pb.DecideResponse(decision=answer.decision)
 
     async def BatchDecide(
         self, request: gateway_pb.BatchDecideRequest, context: Any
@@ -67,13 +67,13 @@ class GatewayServicer(gateway_grpc.GatewayServiceServicer):
         gate = asyncio.Semaphore(_IN_FLIGHT)
         trace_id = current_trace_id()
 
-        async def decide(some: list[Ask]) -> list[decision_pb2.Decision]:
+        async def decide(some: list[Ask]) -> list[Answer]:
             async with gate:
                 return await self._decider.decide(some, trace_id)
 
         chunks = [asks[start : start + _CHUNK] for start in range(0, len(asks), _CHUNK)]
         decided = await asyncio.gather(*(decide(chunk) for chunk in chunks))
-        decisions = [decision for some in decided for decision in some]
+        decisions = [answer.decision for some in decided for answer in some]
         _note_batch(decisions)
         return gateway_pb.BatchDecideResponse(decisions=decisions)
 
@@ -170,12 +170,15 @@ def _asks(request: gateway_pb.BatchDecideRequest) -> list[Ask]:
     ]
 
 
-def _note(decision: decision_pb2.Decision) -> None:
+def _note(answer: Answer) -> None:
     """Say on the call's span what was decided: what an operator asks for first."""
     span = trace.get_current_span()
     if not span.is_recording():
         return
-    span.set_attribute("fieldwise.decision", decision.name)
+    decision = answer.decision
+    # A decision is found by one trace, the one that made it.
+    name = "fieldwise.repeated_decision" if answer.repeated else "fieldwise.decision"
+    span.set_attribute(name, decision.name)
     span.set_attribute("fieldwise.verdict", decision_pb2.Verdict.Name(decision.verdict))
     span.set_attribute("fieldwise.action", decision.chosen_action)
     degraded = [part.name for part in decision.parts if parts.is_degraded(part)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -15,6 +16,11 @@ from google.type import latlng_pb2
 from fieldwise.allocation.v1 import allocation_service_pb2 as service_pb2
 from fieldwise.allocation.v1 import plan_pb2, price_pb2, rep_pb2
 from fieldwise.type.v1 import provenance_pb2
+from fieldwise_allocation import store
+from fieldwise_allocation.__main__ import PACKAGE
+from fieldwise_allocation.core.terms import Window
+from fieldwise_runtime import migrations
+from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import RpcFault, from_rpc_error, from_status
 from tests.allocation.allocation_servers import (
     NOW,
@@ -130,6 +136,34 @@ async def test_the_same_plan_request_gives_the_same_operation(served: Allocation
     assert (await served.calls.PlanTerritories(plan_request())).name == first.name
     other = await fault_of(served.calls.PlanTerritories(plan_request(accounts=3)))
     assert (other.code, other.reason) == (grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED")
+
+
+async def test_a_derived_plan_is_the_same_request_by_the_fingerprint_of_its_caller(
+    served: Allocation,
+) -> None:
+    def derived(accounts: int, asked: str) -> service_pb2.PlanTerritoriesRequest:
+        request = plan_request(accounts)
+        request.fingerprint = asked
+        return request
+
+    await served.hire("reps/a")
+    first = await served.plan(derived(12, "one question"))
+    assert (await served.calls.PlanTerritories(derived(3, "one question"))).name == first.name
+    other = await fault_of(served.calls.PlanTerritories(derived(12, "another question")))
+    assert other.reason == "REQUEST_ID_REUSED"
+
+
+async def test_prices_tell_the_budgets_and_the_plan_that_they_rest_on(served: Allocation) -> None:
+    await served.hire("reps/a")
+    await email_slots(served, 2)
+    plan = plan_of(await served.plan(plan_request()))
+    await served.calls.ApplyPlan(service_pb2.ApplyPlanRequest(name=plan.name, request_id="apply"))
+    prices = await served.calls.SolvePrices(stream(week()))
+    stated = await served.calls.ListBudgets(service_pb2.ListBudgetsRequest())
+    assert {price.resource: price.capacity for price in prices.prices} == {
+        budget.resource: budget.capacity for budget in stated.budgets
+    }
+    assert prices.plan == stated.plan == plan.name
 
 
 async def test_a_rep_who_leaves_leaves_his_customers_without_one(served: Allocation) -> None:
@@ -289,6 +323,19 @@ async def test_prices_are_published_with_versions_and_hold_for_their_period(serv
     for seconds, expected in at.items():
         request = service_pb2.GetPricesRequest(decision_time=moment(seconds))
         assert await served.calls.GetPrices(request) == expected
+
+
+async def test_only_the_newest_price_sets_are_read_and_they_keep_their_order(
+    sqlite_database_url: str,
+) -> None:
+    migrations.migrate(sqlite_database_url, PACKAGE)
+    database = Database.open(sqlite_database_url)
+    for version in range(1, 101):
+        window = Window(version, version, version + 1, b"")
+        await database.write(partial(store.add_price_set, window=window))
+    read = await database.read(store.price_sets)
+    await database.close()
+    assert [window.version for window in read] == list(range(101 - store.PRICE_SETS_READ, 101))
 
 
 async def test_prices_that_ran_out_still_answer_and_say_so(served: Allocation) -> None:

@@ -11,7 +11,9 @@ import grpc
 import pytest
 
 from fieldwise.forecast.v1 import forecast_service_pb2 as pb
+from fieldwise.type.v1.features_pb2 import FeatureVector
 from fieldwise.type.v1.provenance_pb2 import PART_STATE_FRESH, PART_STATE_PRIOR
+from fieldwise_forecast.scoring import key_of
 from fieldwise_runtime.errors import from_rpc_error
 from tests.forecast.conftest import Fitted
 from tests.forecast.forecast_servers import NOWHERE, Forecast, features, forecast_server, registered
@@ -81,13 +83,12 @@ async def test_a_customer_without_features_gets_the_base_rate_and_is_marked(
     trained: Forecast, fitted: Fitted
 ) -> None:
     nobody = pb.CustomerFeatures(customer="customers/new")
-    alone = await trained.score(nobody)
-    assert alone.part.state == PART_STATE_PRIOR
     both = await trained.score(nobody, features(fitted.snapshots[-1], WITHIN_RHYTHM))
-    assert both.part.state == PART_STATE_FRESH
-    assert "1 without features" in both.part.detail
+    # The part tells of the models, and they are there.
+    assert (both.part.state, both.part.detail) == (PART_STATE_FRESH, "")
+    assert {each.model_version for each in both.scores[0].predictions} == {""}
+    assert "" not in {each.model_version for each in both.scores[1].predictions}
     prior = both.scores[0].predictions[0]
-    assert prior.model_version == ""
     assert prior.probability == pytest.approx(fitted.models["buys-28d"].report.base_rate)
 
 
@@ -99,6 +100,24 @@ async def test_a_remembered_answer_equals_the_first_one(trained: Forecast, fitte
     assert first.scores == again.scores
     assert not without.scores[0].predictions[0].contributions
     assert without.scores[0].predictions[0].probability == first.scores[0].predictions[0].probability
+
+
+async def test_the_same_numbers_at_a_later_moment_are_remembered_and_others_are_not(fitted: Fitted) -> None:
+    customer = features(fitted.snapshots[-1], WITHIN_RHYTHM)
+    later, other, changed = (pb.CustomerFeatures() for _ in range(3))
+    for copy in (later, other, changed):
+        copy.CopyFrom(customer)
+    later.features.as_of.seconds += 3600
+    other.customer = "customers/other"
+    changed.features.values[0] += 1.0
+    unknown = [math.nan if number == 0 else 1.0 for number in range(3)]
+    with_nan = [pb.CustomerFeatures(customer="c", features=FeatureVector(values=unknown)) for _ in range(2)]
+    assert key_of(later, False) == key_of(customer, False)
+    assert key_of(with_nan[0], False) == key_of(with_nan[1], False)
+    assert len({key_of(each, False) for each in (customer, other, changed)} | {key_of(customer, True)}) == 4
+    nobody, empty = pb.CustomerFeatures(customer="c"), pb.CustomerFeatures(customer="c")
+    empty.features.SetInParent()
+    assert key_of(nobody, False) != key_of(empty, False)
 
 
 async def test_more_customers_than_are_remembered_are_all_answered(tmp_path: Path, fitted: Fitted) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
+from google.longrunning import operations_pb2
 
 from fieldwise.allocation.v1 import allocation_service_pb2 as allocation_pb
 from fieldwise.allocation.v1 import allocation_service_pb2_grpc as allocation_grpc
@@ -56,6 +57,8 @@ class FakeProfile(profile_grpc.ProfileServiceServicer):
     def __init__(self, mood: Mood) -> None:
         self.mood = mood
         self.batches: list[profile_pb.IngestEventsRequest] = []
+        self.rejects = False
+        self.drained = asyncio.Event()
 
     async def BatchGetProfiles(self, request: Any, context: Any) -> Any:
         await self.mood.act(context)
@@ -77,6 +80,12 @@ class FakeProfile(profile_grpc.ProfileServiceServicer):
     async def IngestEvents(self, request_iterator: Any, context: Any) -> AsyncIterator[Any]:
         async for batch in request_iterator:
             await self.mood.act(context)
+            if self.rejects:
+                answer = profile_pb.IngestEventsResponse(batch_number=batch.batch_number)
+                fault = answer.rejected.add().details.field_violations.add(field="event_time")
+                fault.description = "got 2099; give a time that has come"
+                yield answer
+                continue
             seen = {event.event_id for earlier in self.batches for event in earlier.events}
             fresh = [event for event in batch.events if event.event_id not in seen]
             self.batches.append(batch)
@@ -85,11 +94,17 @@ class FakeProfile(profile_grpc.ProfileServiceServicer):
                 accepted=len(fresh),
                 duplicates=len(batch.events) - len(fresh),
             )
+        # Time in which a caller who does not read to the end cancels.
+        await asyncio.sleep(0.05)
+        self.drained.set()
 
 
 class FakeForecast(forecast_grpc.ForecastServiceServicer):
     def __init__(self, mood: Mood) -> None:
         self.mood = mood
+        self.trained = "2017-12-25T00:00:00Z"
+        self.trainings: list[forecast_pb.TrainModelRequest] = []
+        self.training_fails = False
 
     async def ScoreCustomers(self, request: Any, context: Any) -> Any:
         await self.mood.act(context)
@@ -99,9 +114,22 @@ class FakeForecast(forecast_grpc.ForecastServiceServicer):
             scores = answer.scores.add(customer=asked.customer)
             scores.spend_if_buys.currency_code, scores.spend_if_buys.micros = "USD", 80_000_000
             for model in ("buys-28d", "silent-28d"):
-                scores.predictions.add(
-                    model=f"models/{model}", model_version=f"models/{model}/versions/1", probability=0.5
-                )
+                version = f"models/{model}/versions/1" if asked.HasField("features") else ""
+                scores.predictions.add(model=f"models/{model}", model_version=version, probability=0.5)
+        return answer
+
+    async def ListModelVersions(self, request: Any, context: Any) -> Any:
+        answer = forecast_pb.ListModelVersionsResponse()
+        answer.versions.add(name="models/buys-28d/versions/1").train_time.FromJsonString(self.trained)
+        return answer
+
+    async def TrainModel(self, request: Any, context: Any) -> Any:
+        self.trainings.append(request)
+        if self.training_fails:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "told to")
+        answer = operations_pb2.Operation(name="operations/forecast/1", done=True)
+        answer.response.Pack(forecast_pb.TrainModelResponse())
+        self.trained = request.decision_time.ToJsonString()
         return answer
 
 
@@ -109,6 +137,10 @@ class FakeAllocation(allocation_grpc.AllocationServiceServicer):
     def __init__(self, mood: Mood) -> None:
         self.mood = mood
         self.plans: list[allocation_pb.PlanTerritoriesRequest] = []
+        self.periods: list[allocation_pb.PricePeriod] = []
+        self.prices: price_pb2.PriceSet | None = None
+        self.budgets = {"email-slots": 10.0}
+        self.plan = ""
 
     async def LookUpTerms(self, request: Any, context: Any) -> Any:
         await self.mood.act(context)
@@ -122,10 +154,30 @@ class FakeAllocation(allocation_grpc.AllocationServiceServicer):
         return answer
 
     async def PlanTerritories(self, request: Any, context: Any) -> Any:
-        from google.longrunning import operations_pb2
-
         self.plans.append(request)
         return operations_pb2.Operation(name="operations/allocation/1")
+
+    async def GetPrices(self, request: Any, context: Any) -> Any:
+        if self.prices is None:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "no prices")
+        return self.prices
+
+    async def ListBudgets(self, request: Any, context: Any) -> Any:
+        answer = allocation_pb.ListBudgetsResponse(plan=self.plan)
+        for resource, capacity in self.budgets.items():
+            answer.budgets.add(resource=resource, unit="1", capacity=capacity)
+        return answer
+
+    async def SolvePrices(self, request_iterator: Any, context: Any) -> Any:
+        async for message in request_iterator:
+            if message.HasField("period"):
+                self.periods.append(message.period)
+        # A stream that its caller cancelled ends like a whole one; the cancellation comes after, during the solve.
+        await asyncio.sleep(0.05)
+        self.prices = price_pb2.PriceSet(name=f"priceSets/{len(self.periods)}", plan=self.plan)
+        for resource, capacity in self.budgets.items():
+            self.prices.prices.add(resource=resource, unit="1", capacity=capacity)
+        return self.prices
 
 
 class FakeRecommend(recommend_grpc.RecommendServiceServicer):
@@ -171,6 +223,13 @@ class FakeRecommend(recommend_grpc.RecommendServiceServicer):
                 return decision
         await context.abort(grpc.StatusCode.NOT_FOUND, f"{request.name} does not exist")
         return None
+
+    async def GetCommitments(self, request: Any, context: Any) -> Any:
+        return recommend_pb.GetCommitmentsResponse()
+
+    async def ValueActions(self, request: Any, context: Any) -> Any:
+        await self.mood.act(context)
+        return recommend_pb.ValueActionsResponse()
 
     async def ListActions(self, request: Any, context: Any) -> Any:
         return recommend_pb.ListActionsResponse(margins={"": 0.25})

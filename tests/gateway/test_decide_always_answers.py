@@ -121,7 +121,14 @@ async def test_a_caller_who_leaves_takes_the_work_behind_him_with_him(world: Wor
 
 
 async def test_an_unknown_customer_gets_a_flagged_cold_start(world: World) -> None:
-    assert states(await decide(world, "customers/stranger"))["profile"] == "COLD_START"
+    decision = await decide(world, "customers/stranger")
+    assert (states(decision)["profile"], states(decision)["forecast"]) == ("COLD_START", "PRIOR")
+
+
+async def test_one_unknown_customer_of_a_batch_does_not_speak_for_the_others(world: World) -> None:
+    asked = pb.BatchDecideRequest(request_id="two", customers=[KNOWN, "customers/stranger"])
+    known, stranger = (await world.gateway.BatchDecide(asked)).decisions
+    assert (states(known)["forecast"], states(stranger)["forecast"]) == ("FRESH", "PRIOR")
 
 
 async def test_an_unknown_customer_is_refused_where_he_must_be_known(world: World) -> None:
@@ -130,6 +137,30 @@ async def test_an_unknown_customer_is_refused_where_he_must_be_known(world: Worl
     fault = from_rpc_error(caught.value)
     assert (fault.code, fault.reason) == (grpc.StatusCode.NOT_FOUND, "CUSTOMER_NOT_FOUND")
     assert "customers/stranger" in fault.message
+
+
+async def test_nobody_is_let_through_as_known_while_profile_is_away(world: World) -> None:
+    await world.fakes.kill("profile")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await decide(world, require_known=True)
+    fault = from_rpc_error(caught.value)
+    assert (fault.code, fault.reason) == (grpc.StatusCode.UNAVAILABLE, "CUSTOMER_STATE_UNKNOWN")
+
+
+async def test_a_remembered_customer_is_known_while_profile_is_away(world: World) -> None:
+    await decide(world)
+    await world.fakes.kill("profile")
+    assert states(await decide(world, require_known=True))["profile"] == "SNAPSHOT"
+
+
+async def test_without_a_deadline_all_steps_together_keep_to_the_stated_time(world: World) -> None:
+    for service in ("profile", "forecast", "recommend"):
+        world.fakes.mood(service).seconds = 10.0
+    begun = time.monotonic()
+    decision = (await world.gateway.Decide(pb.DecideRequest(request_id="r", customer=KNOWN))).decision
+    # Each step on its own would take a quarter, a quarter and the whole of the 2 s.
+    assert time.monotonic() - begun < 2.5
+    assert decision.verdict == decision_pb2.VERDICT_NO_DECISION
 
 
 async def test_the_same_request_gives_the_same_decision(world: World) -> None:

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import uuid
+from collections.abc import Awaitable
+from datetime import UTC, datetime
+from pathlib import Path
+
 import grpc
 import grpc.aio
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from fieldwise.allocation.v1 import plan_pb2
 from fieldwise.gateway.v1 import gateway_service_pb2 as pb
 from fieldwise.profile.v1 import event_pb2
-from fieldwise_runtime.errors import from_rpc_error
+from fieldwise_gateway import outcomes
+from fieldwise_gateway.settings import Settings
+from fieldwise_gateway.store import ClockStore
+from fieldwise_runtime.database import Database
+from fieldwise_runtime.errors import RpcFault, from_rpc_error
+from fieldwise_runtime.settings import load
 from tests.gateway.backend_fakes import World
+
+
+async def fault_of(call: Awaitable[object]) -> RpcFault:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return from_rpc_error(caught.value)
 
 
 async def decision_name(world: World) -> str:
@@ -41,6 +59,51 @@ async def test_an_outcome_id_with_another_body_is_refused(world: World) -> None:
     assert from_rpc_error(caught.value).reason == "REQUEST_ID_REUSED"
 
 
+async def test_an_outcome_that_changed_nothing_leaves_its_id_free(world: World) -> None:
+    def outcome(name: str, kind: event_pb2.OutcomeKind.ValueType) -> pb.RecordOutcomeRequest:
+        return pb.RecordOutcomeRequest(request_id="o1", decision=name, kind=kind)
+
+    name = await decision_name(world)
+    nowhere = outcome(f"decisions/{uuid.UUID(int=7)}", event_pb2.OUTCOME_KIND_ACTED)
+    assert (await fault_of(world.gateway.RecordOutcome(nowhere))).code == grpc.StatusCode.NOT_FOUND
+    world.fakes.profile.rejects = True
+    rejected = await fault_of(world.gateway.RecordOutcome(outcome(name, event_pb2.OUTCOME_KIND_DECLINED)))
+    assert [each.field for each in rejected.violations] == ["event_time"]
+    world.fakes.profile.rejects = False
+    assert not (await world.gateway.RecordOutcome(outcome(name, event_pb2.OUTCOME_KIND_ACTED))).duplicate
+
+
+async def test_a_repeated_outcome_is_answered_with_the_times_that_are_stored(world: World) -> None:
+    name = await decision_name(world)
+    request = pb.RecordOutcomeRequest(request_id="o1", decision=name, kind=event_pb2.OUTCOME_KIND_ACTED)
+    first = await world.gateway.RecordOutcome(request)
+    later = Timestamp()
+    later.FromJsonString("2018-01-01T00:00:00Z")
+    await world.gateway.MoveClock(pb.MoveClockRequest(to=later))
+    again = await world.gateway.RecordOutcome(request)
+    assert again.duplicate
+    assert again.event == first.event
+
+
+async def test_recording_an_outcome_ends_its_call_to_profile_in_order(world: World) -> None:
+    name = await decision_name(world)
+    request = pb.RecordOutcomeRequest(request_id="o1", decision=name, kind=event_pb2.OUTCOME_KIND_ACTED)
+    await world.gateway.RecordOutcome(request)
+    assert world.fakes.profile.drained.is_set(), "a call left half-read is cancelled"
+
+
+async def test_a_profile_that_hangs_never_keeps_an_outcome_waiting_for_ever(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = await decision_name(world)
+    monkeypatch.setattr(outcomes, "INGEST_SECONDS", 0.3)
+    world.fakes.mood("profile").seconds = 30.0
+    request = pb.RecordOutcomeRequest(request_id="o1", decision=name, kind=event_pb2.OUTCOME_KIND_ACTED)
+    async with asyncio.timeout(5.0):
+        fault = await fault_of(world.gateway.RecordOutcome(request))
+    assert fault.code == grpc.StatusCode.DEADLINE_EXCEEDED
+
+
 async def test_batches_of_events_pass_in_order_with_the_business_time(world: World) -> None:
     def batch(number: int) -> pb.IngestEventsRequest:
         return pb.IngestEventsRequest(
@@ -65,6 +128,21 @@ async def test_accounts_are_derived_from_profile_and_forecast(world: World) -> N
     assert account.incumbent == "reps/wang"
 
 
+async def test_a_derived_plan_is_known_by_what_was_asked_and_not_by_what_was_derived(world: World) -> None:
+    for request_id, band in (("p", 0.2), ("p", 0.2), ("q", 0.3)):
+        rules = plan_pb2.TerritoryRules(workload_band=band)
+        await world.gateway.PlanTerritories(pb.PlanTerritoriesRequest(request_id=request_id, rules=rules))
+    first, again, other = (plan.fingerprint for plan in world.fakes.allocation.plans)
+    assert first == again != other
+    assert first
+
+
+async def test_given_accounts_are_known_by_allocation_itself(world: World) -> None:
+    accounts = [plan_pb2.Account(name="customers/a", workload_hours=1.0)]
+    await world.gateway.PlanTerritories(pb.PlanTerritoriesRequest(request_id="p", accounts=accounts))
+    assert world.fakes.allocation.plans[0].fingerprint == ""
+
+
 async def test_a_plan_never_rests_on_something_that_stood_in(world: World) -> None:
     await world.fakes.kill("forecast")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -83,6 +161,19 @@ async def test_the_recorded_clock_stands_until_it_is_moved_forward(world: World)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await world.gateway.MoveClock(pb.MoveClockRequest(to=earlier))
     assert "not before 2018-01-01" in from_rpc_error(caught.value).message
+
+
+async def test_a_clock_moved_by_another_gateway_is_followed(world: World, tmp_path: Path) -> None:
+    other = Database.open(load(Settings, {"FIELDWISE_DATA": str(tmp_path)}).database_url)
+    later = datetime(2018, 1, 1, tzinfo=UTC)
+    await ClockStore(other).move(later)
+    await other.close()
+    for _ in range(100):
+        now = (await world.gateway.GetClock(pb.GetClockRequest())).now.ToDatetime(tzinfo=UTC)
+        if now == later:
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("the clock was not followed within 5 s")
 
 
 async def test_an_operation_of_no_service_is_not_found(world: World) -> None:

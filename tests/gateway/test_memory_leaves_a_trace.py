@@ -36,3 +36,17 @@ async def test_what_stood_in_is_linked_to_where_it_came_from(
     (memory,) = [span for span in spans.get_finished_spans() if span.name == f"{service} from memory"]
     assert f"{memory.context.trace_id:032x}" == second
     assert [f"{link.context.trace_id:032x}" for link in memory.links] == [first]
+
+
+async def test_a_decision_is_found_by_the_trace_that_made_it_only(
+    spans: InMemorySpanExporter, world: World
+) -> None:
+    request = pb.DecideRequest(request_id="once", customer="customers/known-1")
+    name = (await world.gateway.Decide(request, timeout=5)).decision.name
+    await world.gateway.Decide(request, timeout=5)
+    noted = [
+        (each.attributes.get("fieldwise.decision"), each.attributes.get("fieldwise.repeated_decision"))
+        for each in spans.get_finished_spans()
+        if each.attributes and "fieldwise.verdict" in each.attributes
+    ]
+    assert noted == [(name, None), (None, name)]

@@ -38,11 +38,20 @@ def event(
     known_at: float | None = None,
     **what: Any,
 ) -> event_pb2.Event:
-    sent = event_pb2.Event(
-        event_id=event_id, source="pos", customer=f"customers/{customer}", event_time=at(seconds), **what
+    """An event known when it happened, unless said otherwise."""
+    return event_pb2.Event(
+        event_id=event_id,
+        source="pos",
+        customer=f"customers/{customer}",
+        event_time=at(seconds),
+        known_at=at(seconds if known_at is None else known_at),
+        **what,
     )
-    if known_at is not None:
-        sent.known_at.CopyFrom(at(known_at))
+
+
+def unstated(sent: event_pb2.Event) -> event_pb2.Event:
+    """The event from a source that does not say when it knew."""
+    sent.ClearField("known_at")
     return sent
 
 
@@ -80,11 +89,15 @@ def contact(
 
 
 def outcome(
-    event_id: str, customer: str = "1", seconds: float = NOW - DAY, amount: float | None = None
+    event_id: str,
+    customer: str = "1",
+    seconds: float = NOW - DAY,
+    amount: float | None = None,
+    kind: event_pb2.OutcomeKind.ValueType = event_pb2.OUTCOME_KIND_PURCHASED,
 ) -> event_pb2.Event:
     told = event_pb2.Outcome(
         decision="decisions/0197a1b2-0000-7000-8000-000000000001",
-        kind=event_pb2.OUTCOME_KIND_PURCHASED,
+        kind=kind,
         amount=None if amount is None else usd(amount),
         reporter="reps/7",
     )

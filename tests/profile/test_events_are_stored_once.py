@@ -173,6 +173,8 @@ async def test_an_event_without_content_or_known_before_it_happened_is_rejected(
         (early,) = await client.ingest(batch([purchase("b", seconds=NOW - DAY, known_at=NOW - 2 * DAY)]))
         assert "purchase, mailing" in fault_fields(empty)["what"]
         assert "not before event_time" in fault_fields(early)["known_at"]
+        (late,) = await client.ingest(batch([purchase("c", seconds=NOW - DAY, known_at=NOW + 1)]))
+        assert "not after decision_time, 2025-06-04T12:00:00Z" in fault_fields(late)["known_at"]
 
 
 async def test_a_zero_character_is_rejected_before_the_database_refuses_the_batch(database_url: str) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fieldwise_profile.core.codec import decode, encode
-from fieldwise_profile.core.event import DAY, Happening, Kind
+from fieldwise_profile.core.event import DAY, OPTED_OUT, Happening, Kind
 from fieldwise_profile.core.features import COLUMNS, features
 from fieldwise_profile.core.fold import State, fold
 from tests.profile.naive import naive_features
@@ -28,7 +28,8 @@ def happenings(draw: st.DrawFn) -> Happening:
     time = START + draw(st.integers(0, SPAN))
     late = draw(st.sampled_from([0, 0, DAY, 30 * DAY]))
     if kind != Kind.PURCHASE:
-        return Happening(time, time + late, kind, None, None, None)
+        outcome = draw(st.integers(1, 5)) if kind == Kind.OUTCOME else None
+        return Happening(time, time + late, kind, None, None, None, outcome)
     category = draw(st.sampled_from(["CHEESE", "BEER", "unknown", "日用品", "a\nb", "\0", "two words"]))
     return Happening(
         time, time + late, kind, category, draw(st.integers(0, 10**9)), draw(st.integers(0, 10**8))
@@ -70,6 +71,7 @@ def test_the_state_equals_sums_over_the_events(events: list[Happening]) -> None:
         spend[e.event_time // DAY] += e.amount or 0
         category_days[e.category].add(e.event_time // DAY)
     assert state.count == len(events)
+    assert state.opt_outs == sum(e.outcome == OPTED_OUT for e in events)
     assert state.known_at == max((e.known_at for e in events), default=0)
     assert {day: tally[0] for day, tally in state.days.items() if tally[0]} == lines
     assert {day: tally[1] for day, tally in state.days.items() if tally[0]} == spend
@@ -118,5 +120,5 @@ def test_a_window_at_midnight_is_exactly_so_many_days() -> None:
 
 def test_the_layout_is_what_its_module_says() -> None:
     plain = zlib.decompress(encode(State()))
-    assert plain[:4] == b"\x01[]\x00"
+    assert plain[:4] == b"\x02[]\x00"
     assert not any(struct.unpack(f"<{(len(plain) - 4) // 8}q", plain[4:]))

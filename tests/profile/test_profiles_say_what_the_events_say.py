@@ -9,11 +9,11 @@ from collections import Counter, defaultdict
 import grpc
 import pytest
 
-from fieldwise.profile.v1 import profile_pb2, profile_service_pb2
+from fieldwise.profile.v1 import event_pb2, profile_pb2, profile_service_pb2
 from fieldwise.type.v1 import features_pb2
 from fieldwise_profile.core.features import COLUMNS
 from fieldwise_runtime.errors import from_rpc_error
-from tests.profile.builders import DAY, NOW, at, batch, contact, mailing, purchase, serving, usd
+from tests.profile.builders import DAY, NOW, at, batch, contact, mailing, outcome, purchase, serving, usd
 
 MIDNIGHT = NOW // DAY * DAY
 
@@ -68,6 +68,20 @@ async def test_a_profile_carries_times_money_and_interests(sqlite_database_url: 
     assert (cheese.category, cheese.purchase_days) == ("CHEESE", 1)
     assert not cheese.HasField("mean_gap_days")
     assert not profile.HasField("usual_hour")
+
+
+async def test_who_asked_not_to_be_contacted_is_known_at_once_and_after_a_restart(database_url: str) -> None:
+    opted_out = event_pb2.OUTCOME_KIND_OPTED_OUT
+    async with serving(database_url) as client:
+        await client.ingest(batch([purchase("a"), outcome("b"), purchase("c", "2")]))
+        before = await client.profile()
+        await client.ingest(batch([outcome("d", seconds=NOW - 60, kind=opted_out)]))
+        after, other = await client.profile(), await client.profile("2")
+        then = await client.profile(as_of=NOW - 120)
+    async with serving(database_url) as client:
+        restarted = await client.profile()
+    assert [each.opted_out for each in (before, after, other, then)] == [False, True, False, False]
+    assert restarted == after
 
 
 async def test_the_usual_hour_is_the_one_with_most_purchases(sqlite_database_url: str) -> None:

@@ -24,6 +24,7 @@ from tests.profile.builders import (
     purchase,
     redemption,
     serving,
+    unstated,
 )
 
 START = NOW - 250 * DAY
@@ -31,6 +32,8 @@ CUTOFFS = [
     NOW - 28 * DAY * back + shift
     for back, shift in ((6, 0), (4, 3_601.25), (3, -43_200), (2, 77), (1, 1), (0, 0))
 ]
+# The batches of `world` come when the last of their events is known.
+LATEST = NOW + 41 * DAY
 CUSTOMERS = [str(n) for n in range(8)]
 NAMES = [f"customers/{customer}" for customer in CUSTOMERS]
 
@@ -65,7 +68,7 @@ async def served(client: Client, moment: float) -> dict[tuple[float, str], bytes
 
 async def test_training_rows_equal_what_is_served_at_every_cutoff(database_url: str) -> None:
     async with serving(database_url) as client:
-        await client.ingest(batch(world(1, START, NOW)))
+        await client.ingest(batch(world(1, START, NOW), now=LATEST))
         trained = {key: bits(row) for key, row in (await client.rows(*CUTOFFS)).items()}
         assert len(trained) > len(CUTOFFS) * 6
         for cutoff in CUTOFFS:
@@ -79,9 +82,10 @@ async def test_later_events_change_no_earlier_row(sqlite_database_url: str) -> N
         cutoffs = [NOW - days * DAY for days in (120, 90, 60)]
         before = {key: bits(row) for key, row in (await client.rows(*cutoffs)).items()}
         as_served = await served(client, cutoffs[-1])
-        await client.ingest(batch(world(3, NOW - 60 * DAY, NOW)))
+        await client.ingest(batch(world(3, NOW - 60 * DAY, NOW), now=LATEST))
         # Known only now, though it happened long ago.
         await client.ingest(batch([purchase("late", "1", NOW - 200 * DAY, NOW, amount=900)]))
+        await client.ingest(batch([unstated(purchase("later", "1", NOW - 200 * DAY, amount=900))]))
         after = {key: bits(row) for key, row in (await client.rows(*cutoffs)).items()}
         assert after == before
         assert await served(client, cutoffs[-1]) == as_served
@@ -89,7 +93,7 @@ async def test_later_events_change_no_earlier_row(sqlite_database_url: str) -> N
 
 async def test_a_cutoff_alone_gives_the_rows_it_gives_among_others(sqlite_database_url: str) -> None:
     async with serving(sqlite_database_url) as client:
-        await client.ingest(batch(world(4, START, NOW)))
+        await client.ingest(batch(world(4, START, NOW), now=LATEST))
         together = await client.rows(*CUTOFFS)
         for cutoff in CUTOFFS:
             alone = await client.rows(cutoff)
@@ -100,7 +104,7 @@ async def test_a_cutoff_alone_gives_the_rows_it_gives_among_others(sqlite_databa
 
 async def test_a_process_of_its_own_gives_the_same_rows(database_url: str) -> None:
     async with serving(database_url) as client:
-        await client.ingest(batch(world(6, START, NOW)))
+        await client.ingest(batch(world(6, START, NOW), now=LATEST))
         database = Database.open(database_url)
         moments = [round(cutoff * 1_000_000) for cutoff in CUTOFFS]
         by_thread = [rows async for rows in Training(database, database_url).rows(moments, [])]
@@ -111,7 +115,7 @@ async def test_a_process_of_its_own_gives_the_same_rows(database_url: str) -> No
 
 async def test_rows_can_be_asked_for_some_customers(sqlite_database_url: str) -> None:
     async with serving(sqlite_database_url) as client:
-        await client.ingest(batch(world(5, START, NOW)))
+        await client.ingest(batch(world(5, START, NOW), now=LATEST))
         rows = await client.rows(
             NOW, names=["customers/3", "customers/1", "customers/unknown", "customers/1"]
         )

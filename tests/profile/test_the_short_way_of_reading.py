@@ -9,7 +9,7 @@ from fieldwise.profile.v1 import event_pb2
 from fieldwise.type.v1 import money_pb2
 from fieldwise_profile.reading import Reader
 from fieldwise_runtime.rules import violations
-from tests.profile.builders import NOW, at, batch, purchase
+from tests.profile.builders import NOW, at, batch, purchase, unstated
 
 TEXT = st.sampled_from(["", "a", "x" * 64, "x" * 65, "x" * 128, "x" * 129, "\0", "é"])
 MONEY = st.builds(
@@ -52,6 +52,7 @@ def test_what_is_accepted_breaks_no_rule(sent: event_pb2.Event) -> None:
     if read.events:
         assert violations(sent) == []
         assert sent.event_time.seconds <= NOW
+        assert sent.known_at.seconds <= NOW
         assert sent.purchase.amount.currency_code == "USD"
     else:
         assert read.rejected[0].details.field_violations
@@ -66,10 +67,10 @@ def test_both_ways_make_the_same_event_and_the_same_verdict(sent: event_pb2.Even
     assert short == long
 
 
-def test_a_time_is_cut_to_microseconds_and_known_at_defaults_to_it() -> None:
-    sent = purchase("a")
+def test_a_time_is_cut_to_microseconds_and_known_at_defaults_to_the_batchs_moment() -> None:
+    sent = unstated(purchase("a"))
     sent.event_time.CopyFrom(at(NOW - 10))
     sent.event_time.nanos = 123_456_789
     (event,) = Reader("USD").read(batch([sent])).events
     assert event.event_time == (NOW - 10) * 1_000_000 + 123_456
-    assert event.known_at == event.event_time
+    assert event.known_at == NOW * 1_000_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fieldwise.allocation.v1.price_pb2 import PriceSet
 from fieldwise.recommend.v1 import recommend_service_pb2_grpc as rpc
 from fieldwise.recommend.v1.decision_pb2 import Decision
+from fieldwise.recommend.v1.recommend_service_pb2 import GetCommitmentsRequest
 from fieldwise_recommend.__main__ import migrate
 from fieldwise_recommend.core.ledger import Hold, Ledger
 from fieldwise_recommend.core.policy import Policy
 from fieldwise_recommend.core.situation import Price
 from fieldwise_recommend.decide import Decider
+from fieldwise_recommend.periods import Periods, week_end
 from fieldwise_recommend.store import Store
 from fieldwise_runtime.database import Database
 from tests.recommend.recommend_builders import (
     CATALOGUE,
+    DAY,
+    NOW,
     PLAIN,
     batch,
     in_file,
@@ -32,6 +38,8 @@ from tests.recommend.recommend_builders import (
     some_scores,
 )
 
+WEEK = 7 * DAY
+MONDAY = int(datetime(2017, 12, 18, tzinfo=UTC).timestamp())
 TAKES = {action.name: dict(action.uses) for action in CATALOGUE.actions}
 
 
@@ -93,12 +101,71 @@ async def test_a_reserved_action_stays_affordable_for_its_customer_and_counts_on
 async def test_a_new_period_starts_with_full_budgets(tmp_path: Path) -> None:
     async with serving(in_file(tmp_path)) as stub:
         chosen = []
-        for period in ("priceSets/1", "priceSets/2"):
-            for customer in ("customers/1", "customers/2"):
+        for number in (1, 2):
+            price_set = prices(f"priceSets/{number}", slots=1.0)
+            price_set.valid_until.FromSeconds(NOW + number * WEEK)
+            for customer in (f"customers/{number}", "customers/9"):
                 inputs = inputs_for(customer, channels=["email"])
-                answer = await stub.BatchRecommendActions(batch(inputs, price_set=prices(period, slots=1.0)))
+                answer = await stub.BatchRecommendActions(batch(inputs, price_set=price_set))
                 chosen.append(answer.decided[0].decision.chosen_action)
     assert [action.startswith("actions/email") for action in chosen] == [True, False, True, False]
+
+
+async def emailed(stub: rpc.RecommendServiceAsyncStub, customer: str, at: int) -> bool:
+    """Whether he got one of the e-mails of week 1's prices, decided at a moment."""
+    inputs = inputs_for(customer, channels=["email"])
+    inputs.decision_time.FromSeconds(at)
+    answer = await stub.BatchRecommendActions(batch(inputs, price_set=week_1(slots=1.0)))
+    return answer.decided[0].decision.chosen_action.startswith("actions/email")
+
+
+def week_1(slots: float = 1e6) -> PriceSet:
+    """Prices until the Monday after NOW."""
+    made = prices(slot=0, slots=slots)
+    made.valid_until.FromSeconds(MONDAY)
+    return made
+
+
+async def committed(stub: rpc.RecommendServiceAsyncStub, until: int) -> dict[str, float]:
+    asked = GetCommitmentsRequest()
+    asked.valid_until.FromSeconds(until)
+    return {use.resource: use.amount for use in (await stub.GetCommitments(asked)).uses}
+
+
+async def test_prices_that_ran_out_spend_the_budgets_of_the_week_they_are_used_in(database_url: str) -> None:
+    async with serving(database_url) as stub:
+        this_week = [await emailed(stub, f"customers/{n}", NOW) for n in (1, 2)]
+        next_week = [await emailed(stub, f"customers/{n}", MONDAY + n) for n in (0, 3)]
+        last_moment = await emailed(stub, "customers/4", MONDAY + WEEK - 1)
+        week_after = await emailed(stub, "customers/5", MONDAY + WEEK)
+    async with serving(database_url) as stub:
+        after_restart = await emailed(stub, "customers/6", MONDAY + DAY)
+        spent = [(await committed(stub, MONDAY + n * WEEK)).get("email-slots") for n in range(4)]
+    assert this_week == next_week == [True, False]
+    assert (last_moment, week_after, after_restart) == (False, True, False)
+    assert spent == [1.0, 1.0, 1.0, None]
+
+
+async def test_ledgers_of_the_past_are_let_go_and_read_again(tmp_path: Path) -> None:
+    migrate(replace(PLAIN, database_url=in_file(tmp_path)))
+    database = Database.open(in_file(tmp_path))
+    periods = Periods(Store(database), pacing=1.0)
+    held = await periods.of(week_1(), NOW)
+    for week in range(300):
+        await periods.of(week_1(), MONDAY + week * WEEK)
+        await periods.committed(f"asked {week}")
+    assert len(periods._alive) <= 64 + 8 + 1
+    again = await periods.of(week_1(), NOW)
+    await database.close()
+    # What a decision under way holds is never read a second time: its own reservations are nowhere else.
+    assert again.ledger is held.ledger
+
+
+@given(st.integers(0, 4_000_000_000))
+def test_a_week_ends_on_the_next_monday(moment: int) -> None:
+    day = datetime.fromtimestamp(moment, UTC)
+    midnight = day.replace(hour=0, minute=0, second=0)
+    assert week_end(moment) == (midnight + timedelta(days=7 - day.weekday())).timestamp()
 
 
 async def test_a_decision_that_could_not_be_stored_gives_back_what_it_took(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Outcome events join their decisions once, come back with them, and stay out where no decision is known."""
+"""Outcome events join their decisions once and come back with them, also with a decision that came back later."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def test_an_outcome_counts_once_and_comes_back_with_its_decision(database_
     assert replayed.identical
 
 
-async def test_outcomes_of_unknown_decisions_are_named_and_kept_out(database_url: str) -> None:
+async def test_outcomes_of_unknown_decisions_are_named_and_counted_apart(database_url: str) -> None:
     async with serving(database_url) as stub:
         answer = await stub.BatchRecommendActions(batch(inputs_for()))
         events = [
@@ -57,6 +57,18 @@ async def test_outcomes_of_unknown_decisions_are_named_and_kept_out(database_url
         ]
         joined = await stub.RecordOutcomes(RecordOutcomesRequest(events=events))
     assert (joined.recorded, joined.duplicates, list(joined.unknown_decisions)) == (1, 0, [UNKNOWN])
+
+
+async def test_an_outcome_waits_for_a_decision_that_comes_back(database_url: str) -> None:
+    lost = an_outcome(UNKNOWN, "o1")
+    async with serving(database_url) as stub:
+        first = await stub.RecordOutcomes(RecordOutcomesRequest(events=[lost]))
+        await stub.BatchRecommendActions(batch(inputs_for(decision=UNKNOWN)))
+        decision = await stub.GetDecision(GetDecisionRequest(name=UNKNOWN))
+        second = await stub.RecordOutcomes(RecordOutcomesRequest(events=[lost]))
+    assert (first.recorded, list(first.unknown_decisions)) == (0, [UNKNOWN])
+    assert [outcome.event_id for outcome in decision.outcomes] == ["o1"]
+    assert (second.recorded, second.duplicates, list(second.unknown_decisions)) == (0, 1, [])
 
 
 async def test_the_same_event_id_of_another_source_is_another_event(tmp_path: Path) -> None:

@@ -51,6 +51,25 @@ def test_an_unknown_customer_gets_only_what_asks_nothing_of_the_past() -> None:
     assert decision.verdict == VERDICT_ACT
 
 
+def test_who_asked_not_to_be_contacted_is_left_alone() -> None:
+    profile = a_profile()
+    profile.opted_out = True
+    made = made_from(inputs_for(profile=profile), prices(minute=0, coupon=0, slot=0), PLAIN_POLICY)
+    assert made.decision.verdict == VERDICT_LEAVE_ALONE
+    assert [ranked.action for ranked in made.decision.actions] == [LEAVE_ALONE]
+    assert set(codes(made.decision).values()) == {"OPTED_OUT"}
+    assert [offer.action.name for offer in made.case.offers] == [LEAVE_ALONE]
+
+
+def test_a_base_rate_in_the_place_of_a_model_is_named_as_assumed() -> None:
+    answered = made_from(inputs_for(), prices(), PLAIN_POLICY).decision
+    scores = some_scores()
+    scores.predictions[1].model_version = ""
+    stood_in = made_from(inputs_for(scores=scores), prices(), PLAIN_POLICY).decision
+    assert "scores" not in answered.assumed
+    assert "scores" in stood_in.assumed
+
+
 def test_with_nothing_at_all_the_answer_is_leave_alone() -> None:
     inputs = inputs_for(cold=True, rep="")
     decision = made_from(inputs, None, PLAIN_POLICY).decision

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import socket
 import threading
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import grpc
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 
-from fieldwise_runtime import database, engines
+from fieldwise_runtime import database, engines, migrations
 from fieldwise_runtime.database import Database, Durability, upsert
-from fieldwise_runtime.errors import ResourceExhausted, Unavailable
+from fieldwise_runtime.errors import ResourceExhausted, Unavailable, from_rpc_error
+from tests.runtime.echo import echoing, request
 
 accounts = sa.Table(
     "accounts",
@@ -107,7 +112,7 @@ async def test_a_failed_commit_fails_every_write_of_its_group(db: Database) -> N
 
     sa.event.listen(db._writing, "commit", fail, once=True)
     outcomes = await asyncio.gather(*(db.write(insert(n)) for n in range(3)), return_exceptions=True)
-    failed = [isinstance(outcome, sa.exc.OperationalError) for outcome in outcomes]
+    failed = [isinstance(outcome, Unavailable) for outcome in outcomes]
     assert any(failed)
     assert await db.read(count) == failed.count(False)
 
@@ -176,6 +181,82 @@ async def test_a_database_that_does_not_answer_is_not_reachable() -> None:
     away = Database.open("postgresql://nobody@127.0.0.1:1/none?connect_timeout=1")
     assert not await away.reachable()
     await away.close()
+
+
+async def test_a_database_at_another_revision_is_not_ready(database_url: str) -> None:
+    db = Database.open(database_url)
+    assert not await db.reachable("fieldwise_allocation")
+    migrations.migrate(database_url, "fieldwise_allocation")
+    assert await db.reachable("fieldwise_allocation")
+    await db.write(
+        lambda c: c.exec_driver_sql("UPDATE fieldwise_allocation_revision SET version_num = 'older'")
+    )
+    assert not await db.reachable("fieldwise_allocation")
+    await db.close()
+
+
+async def test_a_database_that_hangs_is_not_reachable_within_three_seconds() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never says a word
+        hung = Database.open(f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/none")
+        began = time.monotonic()
+        assert not await hung.reachable()
+        assert time.monotonic() - began < 3
+        await hung.close()
+
+
+async def test_long_reads_do_not_look_like_a_database_that_hangs(db: Database) -> None:
+    go = threading.Event()
+    reading = [asyncio.create_task(db.read(lambda _connection: go.wait(5))) for _ in range(8)]
+    await asyncio.sleep(0.05)
+    assert await db.reachable()
+    go.set()
+    await asyncio.gather(*reading)
+
+
+async def test_a_database_that_is_away_is_answered_as_unavailable_and_logged_without_values(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    away = Database.open("postgresql://nobody@127.0.0.1:1/none")
+
+    async def read(_asked: Any, _context: Any) -> Any:
+        return await away.read(count)
+
+    async def write(_asked: Any, _context: Any) -> Any:
+        return await away.write(insert(1, "secret"))
+
+    caplog.set_level(logging.INFO)
+    async with echoing(Unary=read) as reading, echoing(Unary=write) as writing:
+        for echo in (reading, writing):
+            caplog.clear()
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await echo.unary(request())
+            fault = from_rpc_error(caught.value)
+            assert (fault.code, fault.reason) == (grpc.StatusCode.UNAVAILABLE, "DATABASE_UNREACHABLE")
+            # gRPC tries a call that is UNAVAILABLE a second time.
+            told = [record for record in caplog.records if record.levelno >= logging.WARNING]
+            assert {record.getMessage() for record in told} == {"database unreachable"}
+            assert len(told) <= 2
+            assert "secret" not in caplog.text
+    await away.close()
+
+
+async def test_a_wrong_statement_is_no_outage(db: Database) -> None:
+    with pytest.raises(sa.exc.DBAPIError):
+        await db.read(lambda connection: connection.exec_driver_sql("SELECT * FROM nothing"))
+
+
+async def test_errors_of_the_database_do_not_tell_what_was_written(db: Database) -> None:
+    await db.write(insert(1))
+    with pytest.raises(sa.exc.IntegrityError) as caught:
+        await db.write(insert(1, "secret"))
+    assert "secret" not in str(caught.value)
+
+
+async def test_a_reader_in_postgresql_is_stopped_after_half_a_minute(postgres_database_url: str) -> None:
+    db = Database.open(postgres_database_url)
+    assert await db.read(lambda c: c.exec_driver_sql("SHOW statement_timeout").scalar()) == "30s"
+    assert await db.write(lambda c: c.exec_driver_sql("SHOW statement_timeout").scalar()) == "0"
+    await db.close()
 
 
 @pytest.mark.parametrize(("durability", "level"), [(Durability.POWER_LOSS, 2), (Durability.PROCESS_CRASH, 1)])

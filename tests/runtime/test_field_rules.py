@@ -110,6 +110,16 @@ def test_all_violations_are_told_with_path_value_and_remedy() -> None:
     ]
 
 
+def test_a_nul_is_refused_in_every_string() -> None:
+    wrong = Every(code="a\0", names=["a", "\0"], inner={"code": "\0"}, by_name={"no\0rth": {}})
+    assert told(wrong) == [
+        r"names[1]: got '\x00'; leave out the NUL character",
+        r"inner.code: got '\x00'; leave out the NUL character",
+        r"key of by_name: got 'no\x00rth'; leave out the NUL character",
+        r"code: got 'a\x00'; leave out the NUL character",
+    ]
+
+
 def test_values_of_maps_are_checked_and_named_by_their_key() -> None:
     wrong = Every(by_name={"north": {"share": -1.0}})
     assert told(wrong) == ["by_name['north'].share: got -1.0; give a number from 0 to 1; give a share"]

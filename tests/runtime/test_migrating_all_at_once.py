@@ -47,4 +47,4 @@ def test_the_newest_revision_is_the_one_alembic_finds(package: str, tmp_path: Pa
     config.set_main_option("script_location", str(ENVIRONMENT))
     config.set_main_option("path_separator", "newline")
     config.set_main_option("version_locations", str(migrations._versions(package)))
-    assert migrations._newest(package) == ScriptDirectory.from_config(config).get_current_head()
+    assert migrations.newest(package) == ScriptDirectory.from_config(config).get_current_head()

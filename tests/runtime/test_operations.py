@@ -18,7 +18,14 @@ from fieldwise.profile.v1 import profile_service_pb2 as pb
 from fieldwise_runtime import operations, tracing
 from fieldwise_runtime.channels import connect
 from fieldwise_runtime.database import Database
-from fieldwise_runtime.errors import AlreadyExists, InvalidRequest, NotFound, from_rpc_error, from_status
+from fieldwise_runtime.errors import (
+    AlreadyExists,
+    InvalidRequest,
+    NotFound,
+    Unavailable,
+    from_rpc_error,
+    from_status,
+)
 from fieldwise_runtime.fingerprints import fingerprint
 from fieldwise_runtime.operations import SERVICE_NAME, Operations, Progress
 from fieldwise_runtime.server import Service, start
@@ -188,6 +195,105 @@ async def test_a_fingerprint_knows_the_question_and_not_when_it_was_asked() -> N
     later = pb.IngestEventsRequest(batch_number=1)
     later.decision_time.seconds = 5
     assert fingerprint(asked) == fingerprint(later) != fingerprint(pb.IngestEventsRequest(batch_number=2))
+
+
+class Slow:
+    """A database that says only later that it has committed."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.read = db.read
+        self.committed = asyncio.Event()
+
+    async def write(self, work: Any) -> Any:
+        value = await self._db.write(work)
+        self.committed.set()
+        await asyncio.sleep(0.05)
+        return value
+
+
+async def test_a_caller_that_leaves_after_the_commit_leaves_no_work_undone(db: Database) -> None:
+    slow: Any = Slow(db)
+    running = Operations(slow)
+    starting = asyncio.create_task(begin(running, at_once, "r1"))
+    await slow.committed.wait()
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    await asyncio.sleep(0.1)
+    again = await begin(running, at_once, "r1")
+    assert (await running.wait(again.name, 5)).done
+    await running.close()
+
+
+class Away:
+    """A database that refuses writes while ``away`` holds an error."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.read = db.read
+        self.away: Exception | None = None
+        self.written = asyncio.Event()
+
+    async def write(self, work: Any) -> Any:
+        if self.away is not None:
+            raise self.away
+        value = await self._db.write(work)
+        self.written.set()
+        return value
+
+
+@pytest.mark.parametrize("error", [Unavailable("DATABASE_UNREACHABLE", "away"), ValueError("broken")])
+async def test_a_result_that_cannot_be_stored_is_answered_from_memory_and_stored_later(
+    db: Database, error: Exception
+) -> None:
+    away: Any = Away(db)
+    operations_of = Operations(away)
+    go = asyncio.Event()
+
+    async def work(_progress: Progress) -> Any:
+        await go.wait()
+        return number(7)
+
+    begun = await begin(operations_of, work, "r1")
+    away.away = error
+    go.set()
+    done = await operations_of.wait(begun.name, 5)
+    assert done.done
+    assert number_in(done.response) == 7
+    assert (await begin(Operations(db), work, "r1")).done is False  # not in the database yet
+    away.written.clear()
+    away.away = None
+    async with asyncio.timeout(5):
+        await away.written.wait()
+    assert (await Operations(db).get(begun.name)).done
+    assert (await operations_of.get(begun.name)).done
+    await operations_of.close()
+
+
+async def test_a_server_that_stops_tries_once_more_to_store_a_result(db: Database) -> None:
+    away: Any = Away(db)
+    stopping = Operations(away)
+    begun = await begin(stopping, for_ever)
+    away.away = Unavailable("DATABASE_UNREACHABLE", "away")
+    await stopping.cancel(begun.name)
+    assert (await stopping.get(begun.name)).done
+    away.away = None
+    await stopping.close()
+    assert (await Operations(db).get(begun.name)).done
+
+
+async def test_spans_of_failed_work_tell_its_reason_and_no_text(running: Operations, recorded: Any) -> None:
+    async def refuse(_progress: Progress) -> Any:
+        raise NotFound("customers/secret", "create it", reason="CUSTOMER_NOT_FOUND")
+
+    await running.wait((await begin(running, refuse)).name, 5)
+    with pytest.raises(ValueError, match="secret"), tracing.continued({}, "later work"):
+        raise ValueError("secret")
+    spans = {span.name: span for span in recorded.get_finished_spans()}
+    assert spans["operation allocation"].status.description == "CUSTOMER_NOT_FOUND"
+    assert spans["later work"].status.description == "ValueError"
+    assert "secret" not in "".join(span.to_json() for span in spans.values())
 
 
 @asynccontextmanager

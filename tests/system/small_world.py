@@ -26,6 +26,8 @@ def purchase(
     """One line of a receipt."""
     event = event_pb2.Event(event_id=f"{name}/{when:%Y%m%dT%H%M%S}/{number}", source=source, customer=name)
     event.event_time.FromDatetime(when)
+    # A till knows at once; history that does not say so would be known only since it was loaded.
+    event.known_at.FromDatetime(when)
     line = event.purchase
     line.product, line.category = f"p{number % 40}", CATEGORIES[number % len(CATEGORIES)]
     line.quantity, line.basket = 1, f"{name}/{when:%Y%m%d}"

@@ -17,7 +17,7 @@ from fieldwise_gateway.jobs.servicer import JobsServicer
 from fieldwise_gateway.jobs.store import JobStore
 from fieldwise_gateway.settings import Addresses, JobsSettings
 from fieldwise_gateway.store import ClockStore
-from fieldwise_runtime import logs, migrations, tracing
+from fieldwise_runtime import logs, loops, migrations, tracing
 from fieldwise_runtime.database import Database, Durability
 from fieldwise_runtime.errors import FieldwiseError
 from fieldwise_runtime.operations import SERVICE_NAME, Operations
@@ -44,7 +44,7 @@ class Process:
         """The process as a service, its schedule running."""
         database, clocks = self._databases
         store = JobStore(database)
-        clock = await BusinessClock.open(self._settings.clock.start, ClockStore(clocks))
+        clock = await BusinessClock.follow(self._settings.clock.start, ClockStore(clocks))
         jobs = Jobs(self._backends, store, clock)
         schedule = Schedule(jobs, self._backends, store, clock)
         await self._operations.recover()
@@ -67,7 +67,9 @@ class Process:
         )
 
     async def _ready(self) -> Mapping[str, bool]:
-        return {"": await self._databases[0].reachable()}
+        # A schedule without its tasks looks well and does nothing.
+        ended = any(task.done() for task in self._tasks)
+        return {"": not ended and await self._databases[0].reachable(PACKAGE)}
 
     async def _stop(self) -> None:
         for task in self._tasks:
@@ -109,7 +111,7 @@ def main(arguments: list[str]) -> int:
         if arguments:
             migrations.migrate(settings.database_url, PACKAGE)
         else:
-            asyncio.run(run(settings, load(Addresses, os.environ)))
+            loops.run(run(settings, load(Addresses, os.environ)))
     except (SettingsError, FieldwiseError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -41,7 +41,7 @@ class Jobs:
             try:
                 run.summary, made = await self._works[job](now, request_id)
                 run.made.extend(made)
-            except Exception as error:
+            except BaseException as error:  # A run that was cancelled is kept as one, too.
                 run.fault = str(error) or type(error).__name__
                 raise
             finally:

@@ -1,8 +1,11 @@
-"""The schedule: outcomes every second, prices when a period has none, models when a week of new events is behind them."""
+"""The schedule: outcomes every second, prices when a period has none or they rest on other budgets or another plan,
+models when a week of new events is behind them.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 
@@ -16,9 +19,9 @@ from fieldwise_gateway.clock import BusinessClock
 from fieldwise_gateway.jobs.carrying import carry_outcomes
 from fieldwise_gateway.jobs.running import Jobs
 from fieldwise_gateway.jobs.store import JobStore
-from fieldwise_runtime.errors import FieldwiseError
+from fieldwise_runtime.errors import FieldwiseError, reason_of
 from fieldwise_runtime.logs import get_logger
-from fieldwise_runtime.tracing import tracer
+from fieldwise_runtime.tracing import mark_failed, tracer
 
 log = get_logger(__name__)
 
@@ -33,12 +36,13 @@ class Schedule:
         self._backends = backends
         self._store = store
         self._clock = clock
+        self._faults: dict[str, str] = {}
 
     async def every(self, seconds: float) -> None:
         """Look for due jobs for ever."""
         while True:
             await asyncio.sleep(seconds)
-            await self._guarded("schedule", self._look())
+            await self._guarded("schedule", self.look())
 
     async def carry_every(self, seconds: float) -> None:
         """Carry outcomes for ever; quiet rounds leave no run and no span behind."""
@@ -46,18 +50,32 @@ class Schedule:
             await asyncio.sleep(seconds)
             await self._guarded("carry-outcomes", carry_outcomes(self._backends, self._store))
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Run what is due now. A training that fails does not keep prices from being solved."""
         now = await self._clock.refresh()
-        for job in await self._due(now):
-            with tracer().start_as_current_span(f"job {job}", attributes={"fieldwise.job": job}):
-                await self._jobs.run(job, f"schedule/{now:%Y-%m-%dT%H:%M:%S}")
-
-    async def _due(self, now: datetime) -> list[str]:
         trained = await self._last_training()
         if trained is None:  # Nobody has trained yet: the first training is asked for, not scheduled.
-            return []
-        due = ["train-models"] if now - trained >= RETRAIN_AFTER else []
-        return [*due, "solve-prices"] if due or not await self._has_prices(now) else due
+            return
+        retrained = now - trained >= RETRAIN_AFTER and await self._guarded(
+            "train-models", self._run("train-models", now)
+        )
+        if retrained or await self._prices_are_due(now):
+            await self._guarded("solve-prices", self._run("solve-prices", now))
+
+    async def _run(self, job: str, now: datetime) -> None:
+        # Each try has an id of its own: with the id of a try that failed, the failure itself would be repeated.
+        request_id = f"schedule/{now:%Y-%m-%dT%H:%M:%S}/{uuid.uuid4().hex}"
+        with tracer().start_as_current_span(
+            f"job {job}",
+            attributes={"fieldwise.job": job},
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                await self._jobs.run(job, request_id)
+            except BaseException as error:
+                mark_failed(span, reason_of(error))
+                raise
 
     async def _last_training(self) -> datetime | None:
         listed = await self._backends.forecast.ListModelVersions(
@@ -66,23 +84,45 @@ class Schedule:
         times = [each.train_time.ToDatetime(tzinfo=UTC) for each in listed.versions]
         return max(times, default=None)
 
-    async def _has_prices(self, now: datetime) -> bool:
+    async def _prices_are_due(self, now: datetime) -> bool:
+        """Whether there are none for ``now``, or they were solved for other budgets or another plan."""
         request = allocation_pb.GetPricesRequest()
         request.decision_time.FromDatetime(now)
         try:
-            await self._backends.allocation.GetPrices(request)
+            prices = await self._backends.allocation.GetPrices(request)
         except grpc.aio.AioRpcError as error:
             if error.code() == grpc.StatusCode.NOT_FOUND:
-                return False
+                return True
             raise
-        return True
+        stated = await self._backends.allocation.ListBudgets(allocation_pb.ListBudgetsRequest())
+        priced = {price.resource: price.capacity for price in prices.prices}
+        capacities = {budget.resource: budget.capacity for budget in stated.budgets}
+        return priced != capacities or prices.plan != stated.plan
 
-    async def _guarded(self, what: str, work: Awaitable[object]) -> None:
+    async def _guarded(self, what: str, work: Awaitable[object]) -> bool:
+        """Whether the work succeeded; its fault is logged when it is a new one, not again with each try."""
         try:
             await work
-        except grpc.aio.AioRpcError as error:
-            log.warning("job failed", job=what, code=error.code().name, details=error.details())
-        except FieldwiseError as error:
-            log.warning("job failed", job=what, reason=error.reason, message=error.message)
-        except Exception:  # The schedule must outlive any fault of the jobs it runs.
-            log.exception("job failed", job=what)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # Nobody cancelled this task: something below gave up, and the schedule outlives that.
+            self._failed(what, error)
+            return False
+        except Exception as error:  # The schedule must outlive any fault of the jobs it runs.
+            self._failed(what, error)
+            return False
+        if self._faults.pop(what, None) is not None:
+            log.info("job works again", job=what)
+        return True
+
+    def _failed(self, what: str, error: BaseException) -> None:
+        fault = reason_of(error)
+        if self._faults.get(what) == fault:
+            return
+        self._faults[what] = fault
+        if isinstance(error, (grpc.aio.AioRpcError, FieldwiseError)):
+            log.warning("job failed", job=what, reason=fault)
+        else:
+            log.exception("job failed", job=what, reason=fault)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from fieldwise_gateway.traces.relay import Relay
 from fieldwise_gateway.traces.servicer import Receiver, Traces
 from fieldwise_gateway.traces.settings import Settings
 from fieldwise_gateway.traces.store import SpanStore
-from fieldwise_runtime import logs, migrations, server
+from fieldwise_runtime import logs, loops, migrations, server
 from fieldwise_runtime.database import Database, Durability
 from fieldwise_runtime.errors import FieldwiseError
 from fieldwise_runtime.server import Service
@@ -42,7 +41,7 @@ async def receiver(settings: Settings) -> Service:
         add_TracesServiceServicer_to_server(Traces(store, settings.capacity, relay), grpc_server)
 
     async def ready() -> Mapping[str, bool]:
-        return {"": await database.reachable()}
+        return {"": await database.reachable(PACKAGE)}
 
     async def on_stop() -> None:
         if relay is not None:
@@ -78,7 +77,7 @@ def main(arguments: list[str]) -> int:
         if arguments == ["migrate"]:
             migrations.migrate(settings.database_url, PACKAGE)
         else:
-            asyncio.run(_serve(settings))
+            loops.run(_serve(settings))
     except (SettingsError, FieldwiseError) as error:
         print(error, file=sys.stderr)  # a person starts this; there is no caller to tell
         return 1

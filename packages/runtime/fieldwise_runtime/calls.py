@@ -19,6 +19,7 @@ from opentelemetry.trace import Span, StatusCode
 from fieldwise_runtime import deadlines, rules, tracing
 from fieldwise_runtime.errors import (
     STATUS_KEY,
+    Aborted,
     FieldwiseError,
     InternalFault,
     InvalidRequest,
@@ -224,14 +225,14 @@ def _finish(span: Span, code: grpc.StatusCode, description: str = "") -> None:
 async def _refuse(error: BaseException, context: _Context, span: Span, method: _Method) -> None:
     """Ends the span and answers the call with the error's status; returns only when the error itself must go on."""
     if isinstance(error, grpc.aio.AbortError):
-        _finish(span, _answered_code(context), context.details() or "")
+        _finish(span, _answered_code(context))
         return
-    if isinstance(error, (asyncio.CancelledError, GeneratorExit)):
+    if isinstance(error, (asyncio.CancelledError, GeneratorExit)) and not _is_inner(error):
         left = deadlines.remaining()
         late = left is not None and left <= 0
         _finish(span, grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED)
         return
-    if not isinstance(error, Exception):
+    if not isinstance(error, (Exception, asyncio.CancelledError)):
         _finish(span, grpc.StatusCode.INTERNAL, type(error).__name__)
         return
     told = _told(error, span, method)
@@ -241,13 +242,24 @@ async def _refuse(error: BaseException, context: _Context, span: Span, method: _
     await context.abort(told.code, told.message, trailers)
 
 
-def _told(error: Exception, span: Span, method: _Method) -> FieldwiseError:
+def _is_inner(error: BaseException) -> bool:
+    """Whether something that the handler awaited was cancelled, and not the call: its caller still waits for a status."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and not task.cancelling()
+
+
+def _told(error: BaseException, span: Span, method: _Method) -> FieldwiseError:
     """The error as the caller may see it; what is not meant for him is logged once and replaced."""
     if isinstance(error, FieldwiseError):
         return error
     if isinstance(error, grpc.aio.AioRpcError):
         # A peer's refusal is passed on: our peers tell nothing that must not be told.
         return from_rpc_error(error).as_error()
+    if isinstance(error, asyncio.CancelledError):
+        log.warning("work of a call cancelled", method=method.name)
+        return Aborted(
+            "WORK_CANCELLED", f"what {method.name} waited for was cancelled; send the request again"
+        )
     span.record_exception(error)
     log.exception("call failed", method=method.name, error=type(error).__name__)
     trace_id = tracing.current_trace_id()

@@ -9,6 +9,16 @@ import pysqlite3.dbapi2
 import sqlalchemy as sa
 
 _BUSY_MILLISECONDS: Final = 10_000
+_READING_SECONDS: Final = 30
+_POOL_SECONDS: Final = 3.0
+# A server that hangs or has vanished is noticed in seconds; libpq's defaults wait for minutes to hours.
+_POSTGRESQL: Final = {
+    "connect_timeout": "3",
+    "keepalives_idle": "10",
+    "keepalives_interval": "3",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+}
 
 
 def parsed(url: str) -> sa.URL:
@@ -33,14 +43,14 @@ def reading(url: str, *, connections: int) -> sa.Engine:
     parts = parsed(url)
     if parts.drivername == "sqlite":
         return _sqlite(parts, begin="BEGIN", pragmas=("query_only=ON",), connections=connections)
-    # A stale connection is noticed before it is used: PostgreSQL may have been restarted.
-    return sa.create_engine(
+    engine = _postgresql(
         parts,
-        pool_size=connections,
-        pool_pre_ping=True,
+        connections=connections,
         isolation_level="REPEATABLE READ",
         execution_options={"postgresql_readonly": True},
     )
+    _at_connect(engine, (f"SET statement_timeout = '{_READING_SECONDS}s'",))
+    return engine
 
 
 def writing(url: str, *, survives_power_loss: bool) -> sa.Engine:
@@ -50,7 +60,7 @@ def writing(url: str, *, survives_power_loss: bool) -> sa.Engine:
         synchronous = "FULL" if survives_power_loss else "NORMAL"
         pragmas = (f"synchronous={synchronous}", "wal_autocheckpoint=4000", "cache_size=-32000")
         return _sqlite(parts, begin="BEGIN IMMEDIATE", pragmas=pragmas, connections=1)
-    engine = sa.create_engine(parts, pool_size=1, max_overflow=0, pool_pre_ping=True)
+    engine = _postgresql(parts, connections=1)
     if not survives_power_loss:
         _at_connect(engine, ("SET synchronous_commit = off",))
     return engine
@@ -64,6 +74,19 @@ def migrating(url: str) -> sa.Engine:
     return writing(url, survives_power_loss=True)
 
 
+def _postgresql(parts: sa.URL, *, connections: int, **options: Any) -> sa.Engine:
+    return sa.create_engine(
+        parts.set(query={**_POSTGRESQL, **parts.query}),
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=_POOL_SECONDS,
+        # A stale connection is noticed before it is used: PostgreSQL may have been restarted.
+        pool_pre_ping=True,
+        hide_parameters=True,
+        **options,
+    )
+
+
 def _sqlite(parts: sa.URL, *, begin: str, pragmas: tuple[str, ...], connections: int) -> sa.Engine:
     # pysqlite3 brings a SQLite without the WAL-reset race of the interpreter's own (SQLite 3.40 on Debian 12).
     engine = sa.create_engine(
@@ -72,6 +95,8 @@ def _sqlite(parts: sa.URL, *, begin: str, pragmas: tuple[str, ...], connections:
         poolclass=sa.QueuePool,
         pool_size=connections,
         max_overflow=0,
+        pool_timeout=_POOL_SECONDS,
+        hide_parameters=True,
         # The driver begins transactions late and ends them early; we say BEGIN ourselves. A connection moves between
         # threads of the pool, never used by two at once.
         connect_args={

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import grpc
 from google.protobuf import any_pb2
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 DOMAIN: Final = "fieldwise"
@@ -224,11 +225,32 @@ def from_rpc_error(error: grpc.RpcError) -> RpcFault:
     """Reads code, reason, violations and metadata of a failed call, from grpc or grpc.aio."""
     failed: Any = error  # grpc.RpcError itself declares none of the methods that every raised one has
     code = failed.code() or grpc.StatusCode.UNKNOWN
-    trailers = failed.trailing_metadata() or ()
-    raw = next((value for key, value in trailers if key == STATUS_KEY), None)
-    if raw is None:
-        return RpcFault(code, "", failed.details() or code.name)
-    return from_status(status_pb2.Status.FromString(raw))
+    status = _status_in(failed.trailing_metadata())
+    return RpcFault(code, "", failed.details() or code.name) if status is None else from_status(status)
+
+
+def reason_of(error: BaseException) -> str:
+    """What logs and spans may tell of an error: its reason, else its code or type; never its text, which holds values."""
+    if isinstance(error, FieldwiseError):
+        return error.reason
+    if isinstance(error, grpc.RpcError) and hasattr(error, "code"):
+        fault = from_rpc_error(error)
+        return fault.reason or fault.code.name
+    return type(error).__name__
+
+
+def reason_in(trailers: Any) -> str:
+    """ErrorInfo.reason in the trailing metadata of a call; empty when the peer gave none."""
+    status = _status_in(trailers)
+    return "" if status is None else from_status(status).reason
+
+
+def _status_in(trailers: Any) -> status_pb2.Status | None:
+    raw = next((value for key, value in trailers or () if key == STATUS_KEY), None)
+    try:
+        return None if raw is None else status_pb2.Status.FromString(raw)
+    except DecodeError:  # a proxy's own, not ours
+        return None
 
 
 def from_status(status: status_pb2.Status) -> RpcFault:

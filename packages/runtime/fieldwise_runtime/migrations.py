@@ -52,7 +52,7 @@ def verify(url: str, package: str) -> None:
         Unavailable: The database does not answer.
     """
     if _is_missing_file(url):
-        raise _behind(package, "nothing", _newest(package))
+        raise _behind(package, "nothing", newest(package))
     engine = engines.writing(url, survives_power_loss=True)
     try:
         with engine.connect() as connection:
@@ -61,8 +61,8 @@ def verify(url: str, package: str) -> None:
         raise _unreachable(engine, error) from error
     finally:
         engine.dispose()
-    if found != _newest(package):
-        raise _behind(package, found or "nothing", _newest(package))
+    if found != newest(package):
+        raise _behind(package, found or "nothing", newest(package))
 
 
 def _migrate(connection: sa.Connection, package: str) -> None:
@@ -76,7 +76,7 @@ def _migrate(connection: sa.Connection, package: str) -> None:
     config.attributes["connection"] = connection
     config.attributes["version_table"] = _version_table(package)
     command.upgrade(config, "head")
-    log.info("database migrated", package=package, before=before or "nothing", after=_newest(package))
+    log.info("database migrated", package=package, before=before or "nothing", after=newest(package))
 
 
 def _config(package: str) -> Config:
@@ -96,8 +96,8 @@ def _versions(package: str) -> Path:
     return Path(spec.submodule_search_locations[0]) / "migrations" / "versions"
 
 
-def _newest(package: str) -> str:
-    """The one revision that no other comes after; read from the files without running them."""
+def newest(package: str) -> str:
+    """The revision this program needs: the one revision that no other comes after; read from the files without running them."""
     written = [_identifiers(file) for file in sorted(_versions(package).glob("*.py"))]
     followed = {each.get("down_revision") for each in written}
     newest = [each["revision"] for each in written if each["revision"] not in followed]
@@ -132,9 +132,16 @@ def _version_table(package: str) -> str:
 
 
 def _revision(connection: sa.Connection, package: str) -> str:
+    return recorded(connection, package) if sa.inspect(connection).has_table(_version_table(package)) else ""
+
+
+def recorded(connection: sa.Connection, package: str) -> str:
+    """The revision that the database is at, in one select.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: It was never migrated for ``package``.
+    """
     table = sa.table(_version_table(package), sa.column("version_num"))
-    if not sa.inspect(connection).has_table(table.name):
-        return ""
     return connection.execute(sa.select(table.c.version_num)).scalar() or ""
 
 

@@ -6,6 +6,7 @@ One process runs the operations of a database: what a crash left running is mark
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -29,11 +30,14 @@ from fieldwise_runtime.errors import (
     InvalidRequest,
     NotFound,
     Violation,
+    from_rpc_error,
+    from_status,
+    reason_of,
     to_status,
 )
 from fieldwise_runtime.logs import get_logger
 from fieldwise_runtime.paging import clamp_page_size, cursor_of, page_token
-from fieldwise_runtime.tracing import current_trace_id, mark_failed, tracer
+from fieldwise_runtime.tracing import current_trace_id, mark_failed, step
 
 log = get_logger(__name__)
 
@@ -41,6 +45,8 @@ SERVICE_NAME: Final = "google.longrunning.Operations"
 _PAGE: Final = 100
 _MOST: Final = 1000
 _WAIT_SECONDS: Final = 30.0
+_FIRST_RETRY_SECONDS: Final = 0.1
+_LAST_RETRY_SECONDS: Final = 10.0
 
 
 def operations_table(metadata: sa.MetaData) -> sa.Table:
@@ -103,6 +109,11 @@ class Operations:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._running: dict[str, _Running] = {}
+        # Done, but not in the database yet.
+        self._unstored: dict[str, operations_pb2.Operation] = {}
+        # The loop keeps only weak references to tasks.
+        self._starting: set[asyncio.Task[operations_pb2.Operation]] = set()
+        self._storing: set[asyncio.Task[None]] = set()
 
     async def recover(self) -> int:
         """Marks what a crash left running as aborted; call it once before serving. Returns how many there were."""
@@ -135,6 +146,15 @@ class Operations:
             "operation": operation.SerializeToString(),
             "done": False,
         }
+        # A caller that leaves after the commit must not leave a row that nobody works on.
+        starting = asyncio.create_task(self._start(operation, row, work))
+        self._starting.add(starting)
+        starting.add_done_callback(self._started)
+        return await asyncio.shield(starting)
+
+    async def _start(
+        self, operation: operations_pb2.Operation, row: dict[str, Any], work: Work
+    ) -> operations_pb2.Operation:
         kept = await self._db.write(lambda connection: _kept(connection, row))
         if kept is not None:
             return self._current(kept)
@@ -142,15 +162,20 @@ class Operations:
         self._running[operation.name] = _Running(operation, task)
         return _snapshot(operation)
 
+    def _started(self, starting: asyncio.Task[operations_pb2.Operation]) -> None:
+        self._starting.discard(starting)
+        if not starting.cancelled():
+            starting.exception()  # its caller may have left; asyncio would complain that nobody asked
+
     async def get(self, name: str) -> operations_pb2.Operation:
         """The operation as it is now, with its latest progress.
 
         Raises:
             NotFound: Reason OPERATION_NOT_FOUND.
         """
-        running = self._running.get(name)
-        if running is not None:
-            return _snapshot(running.operation)
+        known = self._in_memory(name)
+        if known is not None:
+            return known
         raw = await self._db.read(lambda connection: _raw(connection, name))
         if raw is None:
             raise NotFound(name, "list operations to see what there is", reason="OPERATION_NOT_FOUND")
@@ -185,6 +210,7 @@ class Operations:
         await self._db.write(
             lambda connection: connection.execute(sa.delete(_table).where(_table.c.name == name))
         )
+        self._unstored.pop(name, None)
 
     async def page(
         self, prefix: str, page_size: int, token: str
@@ -198,11 +224,17 @@ class Operations:
 
     async def close(self) -> None:
         """Cancels what runs; it is recorded as aborted by the stop of the server."""
+        if self._starting:
+            await asyncio.wait(self._starting)
         running = list(self._running.values())
         for each in running:
             each.task.cancel("server stops")
         if running:
             await asyncio.wait([each.task for each in running])
+        for storing in self._storing:
+            storing.cancel()
+        # Those that fail once more are found running, and marked as aborted, by the next start.
+        await asyncio.gather(*(self._stored(done) for done in list(self._unstored.values())))
 
     def servicer(self) -> OperationsServicer:
         """google.longrunning.Operations over these operations."""
@@ -213,16 +245,19 @@ class Operations:
         operations_pb2.add_OperationsServicer_to_server(self.servicer(), server)
 
     def _current(self, stored: operations_pb2.Operation) -> operations_pb2.Operation:
-        running = self._running.get(stored.name)
-        return stored if running is None else _snapshot(running.operation)
+        return self._in_memory(stored.name) or stored
+
+    def _in_memory(self, name: str) -> operations_pb2.Operation | None:
+        """The operation while memory knows more of it than the database."""
+        running = self._running.get(name)
+        known = self._unstored.get(name) if running is None else running.operation
+        return None if known is None else _snapshot(known)
 
     async def _run(self, operation: operations_pb2.Operation, work: Work) -> None:
         # The call that started this has ended, and so has its deadline.
         deadlines.begin(None)
         kind = operation.name.split("/")[1]
-        with tracer().start_as_current_span(
-            f"operation {kind}", attributes={"fieldwise.operation": operation.name}
-        ) as span:
+        with step(f"operation {kind}", {"fieldwise.operation": operation.name}) as span:
             done = _snapshot(operation)
             try:
                 done.response.Pack(await work(Progress(operation)))
@@ -231,24 +266,43 @@ class Operations:
             except Exception as error:  # it belongs into the operation: nobody else waits for it
                 done.error.CopyFrom(to_status(_reported(operation.name, error)))
             if done.HasField("error"):
-                mark_failed(span, done.error.message)
+                mark_failed(span, from_status(done.error).reason)
             done.metadata.CopyFrom(operation.metadata)
             done.done = True
             await self._keep(done)
 
     async def _keep(self, done: operations_pb2.Operation) -> None:
+        self._unstored[done.name] = done
+        storing = asyncio.create_task(self._stored(done))
+        # A second cancellation must not lose the result.
+        while not storing.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(storing)
+        # Only now is it shown as done: what a caller was told must survive a crash, as far as there is a database.
+        self._running.pop(done.name, None)
+        if done.name in self._unstored and not storing.cancelled():
+            later = asyncio.create_task(self._store_later(done))
+            self._storing.add(later)
+            later.add_done_callback(self._storing.discard)
+
+    async def _store_later(self, done: operations_pb2.Operation) -> None:
+        """Tries until the outcome is stored or deleted; until then memory answers for it."""
+        pause = _FIRST_RETRY_SECONDS
+        while done.name in self._unstored:
+            await asyncio.sleep(pause)
+            await self._stored(done)
+            pause = min(2 * pause, _LAST_RETRY_SECONDS)
+
+    async def _stored(self, done: operations_pb2.Operation) -> None:
+        """Tries once to store the outcome."""
         values = {"operation": done.SerializeToString(), "done": True}
         statement = sa.update(_table).where(_table.c.name == done.name).values(values)
-        # A second cancellation must not lose the result.
-        writing = asyncio.ensure_future(self._db.write(lambda connection: connection.execute(statement)))
-        while not writing.done():
-            try:
-                await asyncio.shield(writing)
-            except asyncio.CancelledError:
-                continue
-            except sa.exc.SQLAlchemyError:
-                log.exception("operation result lost", operation=done.name)
-        self._running.pop(done.name, None)
+        try:
+            await self._db.write(lambda connection: connection.execute(statement))
+        except Exception as error:  # whatever it is, the outcome stays in memory and is tried again
+            log.warning("operation result not stored yet", operation=done.name, reason=reason_of(error))
+        else:
+            self._unstored.pop(done.name, None)
 
 
 def _snapshot(operation: operations_pb2.Operation) -> operations_pb2.Operation:
@@ -270,6 +324,8 @@ def _stopped(name: str, cancelled: asyncio.CancelledError) -> FieldwiseError:
 def _reported(name: str, error: Exception) -> FieldwiseError:
     if isinstance(error, FieldwiseError):
         return error
+    if isinstance(error, grpc.aio.AioRpcError):
+        return from_rpc_error(error).as_error()
     log.exception("operation failed", operation=name, error=type(error).__name__)
     trace_id = current_trace_id()
     return InternalFault("INTERNAL", f"{name} failed by a fault of ours; report trace {trace_id or '(none)'}")

@@ -107,8 +107,12 @@ def _with_remedy(rule: _Rule, remedy: str) -> _Rule:
 def _text_rules(rules: rules_pb2.FieldRules) -> list[_Rule]:
     most = rules.max_length or MAX_LENGTH
     too_long = f"give at most {most} characters"
+    # PostgreSQL stores none, so one would fail in the database what it passes here.
+    with_nul = "leave out the NUL character"
 
     def length(value: str) -> str | None:
+        if "\0" in value:
+            return with_nul
         return too_long if len(value) > most else None
 
     if not rules.pattern:
@@ -117,6 +121,8 @@ def _text_rules(rules: rules_pb2.FieldRules) -> list[_Rule]:
     unlike = f"must match {rules.pattern}"
 
     def length_and_pattern(value: str) -> str | None:
+        if "\0" in value:
+            return with_nul
         if len(value) > most:
             return too_long
         return None if matches(value) else unlike

@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha import reflection
 
 from fieldwise_runtime.calls import GuardedServer
 from fieldwise_runtime.channels import MAX_MESSAGE_BYTES
-from fieldwise_runtime.errors import Unavailable
+from fieldwise_runtime.errors import Unavailable, reason_of
 from fieldwise_runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -127,7 +127,7 @@ class RunningServer:
         try:
             return dict(await self._service.ready())
         except Exception as error:  # whatever it is, the answer to "is it ready" is no
-            log.warning("readiness unknown", name=self._service.name, error=repr(error))
+            log.warning("readiness unknown", name=self._service.name, reason=reason_of(error))
             return dict.fromkeys(self._known, False) | {"": False}
 
 

@@ -16,6 +16,7 @@ from grpc.aio import AioRpcError, Metadata
 from opentelemetry.trace import Span, StatusCode
 
 from fieldwise_runtime import deadlines, tracing
+from fieldwise_runtime.errors import FieldwiseError, reason_in, reason_of
 
 _GIVEN: Final = ("credentials", "wait_for_ready", "compression")
 _OK: Final = grpc.StatusCode.OK
@@ -46,7 +47,7 @@ class TracedChannel(grpc.aio.Channel):
         def begin(request: Any, **options: Any) -> Any:
             return inner(serialize(request), **options)
 
-        return _StreamCall(begin, _Method(method, self._peer))
+        return _StreamCall(begin, _Method(method, self._peer), None)
 
     def stream_unary(self, method: str, request_serializer: Any = None, response_deserializer: Any = None,
                      _registered_method: Any = False) -> Any:  # fmt: skip
@@ -110,7 +111,10 @@ def _finish(span: Span, code: grpc.StatusCode, description: str = "") -> None:
 def _fail(span: Span, error: BaseException) -> None:
     """Ends the span of a call that raised; the code is the one the caller sees."""
     if isinstance(error, AioRpcError):
-        _finish(span, error.code(), error.details() or "")
+        # Never its details: they hold what the caller sent.
+        _finish(span, error.code(), reason_of(error))
+    elif isinstance(error, FieldwiseError):
+        _finish(span, error.code, error.reason)
     elif isinstance(error, (asyncio.CancelledError, GeneratorExit)):
         _finish(span, grpc.StatusCode.CANCELLED)
     else:
@@ -164,12 +168,12 @@ class _UnaryCall:
 
 
 class _StreamCall:
-    """Calls of one method with a stream on either side."""
+    """Calls of one method with a stream on either side; ``serialize`` is None where only the answers are one."""
 
     __slots__ = ("_begin", "_method", "_serialize")
 
     def __init__(
-        self, begin: Callable[..., Any], method: _Method, serialize: Callable[[Any], bytes] = _same
+        self, begin: Callable[..., Any], method: _Method, serialize: Callable[[Any], bytes] | None
     ) -> None:
         self._begin = begin
         self._method = method
@@ -181,23 +185,42 @@ class _StreamCall:
         span = self._method.start_span()
         try:
             seconds = _timeout(timeout, _NO_LIMIT, self._method)
-            sent = request
-            if self._serialize is not _same and request is not None:
-                sent = _serialized(request, self._serialize)
+            sent, requests = request, None
+            if self._serialize is not None and request is not None:
+                requests = _Requests(request, self._serialize)
+                sent = requests.serialized()
             call = self._begin(sent, timeout=seconds, metadata=_metadata(metadata, span), **options)
         except BaseException as error:
             _fail(span, error)
             raise
-        return TracedStream(call, span, self._serialize)
+        return TracedStream(call, span, self._serialize or _same, requests)
 
 
-async def _serialized(requests: Any, serialize: Callable[[Any], bytes]) -> AsyncIterator[bytes]:
-    if hasattr(requests, "__aiter__"):
-        async for request in requests:
-            yield serialize(request)
-    else:
-        for request in requests:
-            yield serialize(request)
+class _Requests:
+    """The requests of one call, and what ended them.
+
+    grpc swallows what a request iterator raises and cancels the call, so that its caller would see a cancellation that
+    nobody asked for; kept here, the error reaches him as itself.
+    """
+
+    __slots__ = ("_requests", "_serialize", "error")
+
+    def __init__(self, requests: Any, serialize: Callable[[Any], bytes]) -> None:
+        self._requests = requests
+        self._serialize = serialize
+        self.error: Exception | None = None
+
+    async def serialized(self) -> AsyncIterator[bytes]:
+        try:
+            if hasattr(self._requests, "__aiter__"):
+                async for request in self._requests:
+                    yield self._serialize(request)
+            else:
+                for request in self._requests:
+                    yield self._serialize(request)
+        except Exception as error:
+            self.error = error
+            raise
 
 
 class TracedStream:
@@ -206,10 +229,13 @@ class TracedStream:
     Its span ends when the call does: at the last message, an error, the deadline, a cancellation, or when it is dropped.
     """
 
-    def __init__(self, call: Any, span: Span, serialize: Callable[[Any], bytes]) -> None:
+    def __init__(
+        self, call: Any, span: Span, serialize: Callable[[Any], bytes], requests: _Requests | None
+    ) -> None:
         self._call = call
         self._span = span
         self._serialize = serialize
+        self._requests = requests
         # The callback holds the span, not this object: a stream that is dropped half-read must be collectable,
         # because that is what makes grpc cancel it.
         call.add_done_callback(_Ending(span, asyncio.get_running_loop()))
@@ -221,8 +247,7 @@ class TracedStream:
         try:
             response = yield from self._call.__await__()
         except BaseException as error:
-            self._stop(error)
-            raise
+            raise self._stopped(error) from None
         return response
 
     async def __aiter__(self) -> AsyncIterator[Any]:
@@ -230,31 +255,42 @@ class TracedStream:
             async for message in self._call:
                 yield message
         except BaseException as error:
-            self._stop(error)
-            raise
+            raise self._stopped(error) from None
 
     async def read(self) -> Any:
         try:
             return await self._call.read()
         except BaseException as error:
-            self._stop(error)
-            raise
+            raise self._stopped(error) from None
 
     async def write(self, request: Any) -> None:
         try:
             await self._call.write(self._serialize(request))
         except BaseException as error:
-            self._stop(error)
-            raise
+            raise self._stopped(error) from None
 
     def cancel(self) -> bool:
         return bool(self._call.cancel())
 
-    def _stop(self, error: BaseException) -> None:
-        """Ends span and call: after a cancelled read or a message that does not serialise, nobody goes on with it."""
+    def _stopped(self, error: BaseException) -> BaseException:
+        """Ends span and call, with which nobody goes on after an error; returns the error that is its cause."""
+        cause = self._cause(error)
         if self._span.is_recording():
-            _fail(self._span, error)
+            _fail(self._span, cause)
         self._call.cancel()
+        return cause
+
+    def _cause(self, error: BaseException) -> BaseException:
+        if self._requests is None or self._requests.error is None:
+            return error
+        if not isinstance(error, asyncio.CancelledError) or _is_being_cancelled():
+            return error
+        return self._requests.error
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class _Ending:
@@ -277,9 +313,9 @@ class _Ending:
         reading.add_done_callback(_pending.discard)
 
     async def _read(self, call: Any) -> None:
-        code, details = await call.code(), await call.details()
+        code, trailers = await call.code(), await call.trailing_metadata()
         if self._span.is_recording():
-            _finish(self._span, code, details)
+            _finish(self._span, code, reason_in(trailers))
 
 
 # The loop keeps only weak references to tasks.

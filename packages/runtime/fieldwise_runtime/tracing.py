@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode, TraceFlags
 from opentelemetry.util.types import AttributeValue
 
+from fieldwise_runtime.errors import reason_of
 from fieldwise_runtime.otlp import encoded
 from fieldwise_runtime.rpc_spans import RpcSpan
 
@@ -118,8 +119,10 @@ def configure(
 
 
 def _batching(exporter: SpanExporter) -> BatchSpanProcessor:
+    # Rare exports are cheap (at 600 ms the receiver took a third less CPU per decision than at 200 ms, 100 decisions a second),
+    # but a trace should be readable within a second of its decision.
     return BatchSpanProcessor(
-        exporter, max_queue_size=16_384, schedule_delay_millis=200, max_export_batch_size=512
+        exporter, max_queue_size=16_384, schedule_delay_millis=400, max_export_batch_size=512
     )
 
 
@@ -205,10 +208,39 @@ def continued(
     attributes: Mapping[str, AttributeValue] | None = None,
 ) -> Iterator[Span]:
     """A current span whose parent is the carrier's: how another process or a later task goes on with a trace."""
-    with tracer().start_as_current_span(
-        name, parent_context(carrier), kind=kind, attributes=attributes
+    with _telling_no_text(
+        tracer().start_as_current_span(
+            name,
+            parent_context(carrier),
+            kind=kind,
+            attributes=attributes,
+            record_exception=False,
+            set_status_on_exception=False,
+        )
     ) as span:
         yield span
+
+
+@contextmanager
+def step(name: str, attributes: Mapping[str, AttributeValue] | None = None) -> Iterator[Span]:
+    """A current span below the current one, for a part of the work."""
+    with _telling_no_text(
+        tracer().start_as_current_span(
+            name, attributes=attributes, record_exception=False, set_status_on_exception=False
+        )
+    ) as span:
+        yield span
+
+
+@contextmanager
+def _telling_no_text(started: AbstractContextManager[Span]) -> Iterator[Span]:
+    """The span, failed by reason when an error passes: the SDK would record the text, which may hold personal data."""
+    with started as span:
+        try:
+            yield span
+        except BaseException as error:
+            mark_failed(span, reason_of(error))
+            raise
 
 
 @contextmanager
@@ -221,6 +253,6 @@ def unrecorded() -> Iterator[None]:
         yield
 
 
-def mark_failed(span: Span, description: str) -> None:
-    """Sets the span's status to ERROR."""
-    span.set_status(StatusCode.ERROR, description)
+def mark_failed(span: Span, reason: str) -> None:
+    """Sets the span's status to ERROR; a reason or a type, never an error's text."""
+    span.set_status(StatusCode.ERROR, reason)

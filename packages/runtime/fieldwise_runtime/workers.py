@@ -11,6 +11,7 @@ import os
 import pickle
 import signal
 import struct
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any, Final, ParamSpec, TypeVar
@@ -26,6 +27,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 _LEAVING_SECONDS: Final = 1.5
+_POLL_SECONDS: Final = 0.01
 _THREADS: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -71,7 +73,7 @@ async def run_in_process(
     seconds = deadlines.budget(timeout)
     receive, send = os.pipe()
     try:
-        process = await _started(send)
+        process = _started(send)
     except BaseException:
         os.close(receive)
         raise
@@ -102,14 +104,11 @@ def _job(work: Callable[..., object], arguments: tuple[object, ...], name: str) 
         ) from error
 
 
-async def _started(send: int) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "fieldwise_runtime.worker_process",
-        str(send),
-        str(os.getpid()),
-        stdin=asyncio.subprocess.PIPE,
+def _started(send: int) -> subprocess.Popen[bytes]:
+    # Not asyncio's subprocesses: uvloop's fork the whole process, with gRPC's threads and their locks in it.
+    return subprocess.Popen(
+        [sys.executable, "-m", "fieldwise_runtime.worker_process", str(send), str(os.getpid())],
+        stdin=subprocess.PIPE,
         pass_fds=(send,),
         # The parent's path, so that what it can import can be imported there too.
         env={**os.environ, **_THREADS, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
@@ -119,7 +118,7 @@ async def _started(send: int) -> asyncio.subprocess.Process:
 
 
 async def _outcome(
-    process: asyncio.subprocess.Process,
+    process: subprocess.Popen[bytes],
     receive: int,
     job: bytes,
     name: str,
@@ -133,7 +132,7 @@ async def _outcome(
             if isinstance(message, Outcome):
                 return message
             if message is None:
-                raise WorkerDied(name, await process.wait())
+                raise WorkerDied(name, await _status(process))
             if on_message is not None:
                 on_message(message[0])
     finally:
@@ -148,13 +147,23 @@ async def _reader(receive: int) -> tuple[asyncio.StreamReader, asyncio.ReadTrans
     return reader, transport
 
 
-async def _give(process: asyncio.subprocess.Process, job: bytes) -> None:
+async def _give(process: subprocess.Popen[bytes], job: bytes) -> None:
+    # In a thread: a job may be larger than the pipe, and is read when the worker has started.
+    await asyncio.to_thread(_feed, process, job)
+
+
+def _feed(process: subprocess.Popen[bytes], job: bytes) -> None:
     assert process.stdin is not None
-    process.stdin.write(job)
     # A worker that died at once shows itself when its outcome is read.
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        await process.stdin.drain()
-        process.stdin.close()
+    with contextlib.suppress(BrokenPipeError), process.stdin:
+        process.stdin.write(job)
+
+
+async def _status(process: subprocess.Popen[bytes]) -> int:
+    """The exit status, once there is one."""
+    while (status := process.poll()) is None:
+        await asyncio.sleep(_POLL_SECONDS)
+    return status
 
 
 async def _next(reader: asyncio.StreamReader) -> Any:
@@ -167,17 +176,16 @@ async def _next(reader: asyncio.StreamReader) -> Any:
         return None
 
 
-async def _ended(process: asyncio.subprocess.Process, patience: float) -> None:
+async def _ended(process: subprocess.Popen[bytes], patience: float) -> None:
     """Leaves no process behind; one that has sent its outcome gets ``patience`` seconds to send its spans."""
-    if process.returncode is not None:
+    if process.poll() is not None:
         return
     try:
         async with asyncio.timeout(patience):
-            await process.wait()
+            await _status(process)
     except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        process.kill()
+        await _status(process)
 
 
 def _result(outcome: Outcome, name: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Mapping
@@ -14,11 +13,12 @@ from fieldwise_allocation.planning import Planning
 from fieldwise_allocation.quoting import Quotes
 from fieldwise_allocation.servicer import AllocationServicer
 from fieldwise_allocation.settings import Settings
-from fieldwise_runtime import logs, migrations, operations, settings, tracing
+from fieldwise_runtime import logs, loops, migrations, operations, settings, tracing
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import FieldwiseError
 from fieldwise_runtime.operations import Operations
 from fieldwise_runtime.server import Service, serve
+from fieldwise_runtime.single import Single
 
 PACKAGE = "fieldwise_allocation"
 NAME = "fieldwise-allocation"
@@ -28,9 +28,11 @@ async def wire_up(known: Settings) -> Service:
     """The service over an open database, ready to be served.
 
     Raises:
-        FailedPrecondition: The database is not at the revision of this program.
+        FailedPrecondition: The database is not at the revision of this program, or another process serves on it.
     """
     migrations.verify(known.database_url, PACKAGE)
+    # Plans under way are in memory: a second process would take them for interrupted ones and close them.
+    single = await Single.claim(known.database_url, NAME)
     db = Database.open(known.database_url)
     running = Operations(db)
     await running.recover()
@@ -44,12 +46,13 @@ async def wire_up(known: Settings) -> Service:
         running.register(server)
 
     async def ready() -> Mapping[str, bool]:
-        return {"": await db.reachable()}
+        return {"": await db.reachable(PACKAGE) and await single.held()}
 
     async def close() -> None:
         await running.close()
         await quotes.close()
         await db.close()
+        await single.close()
 
     return Service(
         name=NAME,
@@ -81,7 +84,7 @@ def main(arguments: list[str], environ: Mapping[str, str]) -> int:
         if arguments:
             migrations.migrate(known.database_url, PACKAGE)
         else:
-            asyncio.run(run(known))
+            loops.run(run(known))
     except settings.SettingsError as error:
         print(error, file=sys.stderr)
         return 2

@@ -63,7 +63,7 @@ class Planning:
         return await self.operations.start(
             PREFIX,
             request.request_id,
-            fingerprint(request),
+            request.fingerprint or fingerprint(request),
             lambda progress: self._make(question, asked_at, progress),
             _metadata(Step("queued"), asked_at),
         )

@@ -89,6 +89,8 @@ async def solve(
     if done is not None:
         return price_pb2.PriceSet.FromString(done)
     stated = await budgeting.in_force(db)
+    # Read before the candidates come: a plan put in force meanwhile then shows as another one.
+    plan = await db.read(store.applied_plan)
     candidates = await _candidates(first, stream, stated, currency)
     committed = _committed(period)
     market = Market.of(candidates, ((each.resource, _left(each, committed)) for each in stated))
@@ -100,6 +102,7 @@ async def solve(
         price.used += committed.get(price.resource, 0.0)
     prices.valid_from.CopyFrom(period.valid_from)
     prices.valid_until.CopyFrom(period.valid_until)
+    prices.plan = plan
     published = await db.write(lambda c: _publish(c, prices, period.request_id, frame))
     log.info("prices published", prices=published.name, candidates=published.candidates, gap=published.gap)
     return published

@@ -14,7 +14,7 @@ from fieldwise.type.v1 import provenance_pb2
 from fieldwise_allocation import store
 from fieldwise_allocation.core.terms import Standing, Window, in_force, look_up
 from fieldwise_runtime.database import Database
-from fieldwise_runtime.errors import NotFound
+from fieldwise_runtime.errors import NotFound, Unavailable
 from fieldwise_runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -87,7 +87,7 @@ class Quotes:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 await self.refresh()
-            except sa.exc.SQLAlchemyError as error:
+            except (sa.exc.SQLAlchemyError, Unavailable) as error:
                 # Health tells of a database that is away; what is in memory still answers.
                 log.warning("terms not refreshed", error=type(error).__name__)
 

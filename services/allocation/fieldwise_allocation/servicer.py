@@ -12,7 +12,7 @@ from google.protobuf import empty_pb2
 from fieldwise.allocation.v1 import allocation_service_pb2 as service_pb2
 from fieldwise.allocation.v1 import allocation_service_pb2_grpc as service_grpc
 from fieldwise.allocation.v1 import plan_pb2, price_pb2, rep_pb2
-from fieldwise_allocation import budgeting, pricing, staffing, wire
+from fieldwise_allocation import budgeting, pricing, staffing, store, wire
 from fieldwise_allocation.planning import Planning
 from fieldwise_allocation.quoting import Quotes
 from fieldwise_runtime.database import Database
@@ -70,7 +70,8 @@ class AllocationServicer(service_grpc.AllocationServiceServicer):
         self, request: service_pb2.ListBudgetsRequest, context: Any
     ) -> service_pb2.ListBudgetsResponse:
         budgets = await budgeting.in_force(self.db)
-        return service_pb2.ListBudgetsResponse(budgets=map(wire.budget_message, budgets))
+        plan = await self.db.read(store.applied_plan)
+        return service_pb2.ListBudgetsResponse(budgets=map(wire.budget_message, budgets), plan=plan)
 
     async def SolvePrices(
         self, request_iterator: AsyncIterator[service_pb2.SolvePricesRequest], context: Any

@@ -69,6 +69,8 @@ _state: Final = sa.Table(
     sa.Column("key", sa.String(32), primary_key=True),
     sa.Column("value", sa.String(128)),
 )
+# Prices are solved once a week and when something changes: enough for a year back, and a few megabytes at most.
+PRICE_SETS_READ: Final = 64
 _APPLIED: Final = "applied_plan"
 _REVISION: Final = "revision"
 
@@ -184,9 +186,10 @@ def add_price_set(connection: sa.Connection, window: Window[bytes]) -> None:
 
 
 def price_sets(connection: sa.Connection) -> tuple[Window[bytes], ...]:
-    """Every price set, oldest version first: one a week makes some fifty a year."""
-    rows = connection.execute(sa.select(_price_sets).order_by(_price_sets.c.version))
-    return tuple(Window(row.version, row.valid_from, row.valid_until, row.body) for row in rows)
+    """The newest price sets, oldest version first; what `PRICE_SETS_READ` leaves out ended long ago."""
+    newest = sa.select(_price_sets).order_by(_price_sets.c.version.desc()).limit(PRICE_SETS_READ)
+    rows = connection.execute(newest).all()
+    return tuple(Window(row.version, row.valid_from, row.valid_until, row.body) for row in reversed(rows))
 
 
 # ---- requests and revision ----------------------------------------------------------------------------------------

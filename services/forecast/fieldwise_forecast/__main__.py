@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 
@@ -14,12 +13,13 @@ from fieldwise_forecast.profile_reader import ProfileReader
 from fieldwise_forecast.servicer import ForecastServicer
 from fieldwise_forecast.settings import Settings
 from fieldwise_forecast.training import Trainer
-from fieldwise_runtime import logs, migrations, operations, tracing
+from fieldwise_runtime import logs, loops, migrations, operations, tracing
 from fieldwise_runtime.channels import connect
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import FieldwiseError
 from fieldwise_runtime.server import Service, serve
 from fieldwise_runtime.settings import SettingsError, load
+from fieldwise_runtime.single import Single
 
 NAME = "fieldwise-forecast"
 PACKAGE = "fieldwise_forecast"
@@ -30,9 +30,11 @@ async def assembled(settings: Settings) -> Service:
     """The service with its database verified, its models loaded and interrupted trainings closed.
 
     Raises:
-        FailedPrecondition: The database is not at the right revision.
+        FailedPrecondition: The database is not at the right revision, or another process serves on it.
     """
     migrations.verify(settings.database_url, PACKAGE)
+    # Trainings under way are in memory: a second process would take them for interrupted ones and close them.
+    single = await Single.claim(settings.database_url, NAME)
     db = Database.open(settings.database_url)
     channel = connect(settings.profile_address, "profile")
     lineups = Lineups(db, settings.models_folder, settings.currency, settings.cached_customers)
@@ -48,12 +50,13 @@ async def assembled(settings: Settings) -> Service:
 
     async def ready() -> dict[str, bool]:
         models = {f"models/{model}": serving for model, serving in lineups.current.healthy.items()}
-        return models | {"": await db.reachable()}
+        return models | {"": await db.reachable(PACKAGE) and await single.held()}
 
     async def close() -> None:
         await trainings.close()
         await channel.close()
         await db.close()
+        await single.close()
 
     return Service(NAME, settings.listen, register, SERVICE_NAMES, ready, close)
 
@@ -75,7 +78,7 @@ def main(arguments: list[str]) -> int:
         elif arguments:
             return told(f"unknown arguments {arguments}; give none to serve, or `migrate`")
         else:
-            asyncio.run(run(settings))
+            loops.run(run(settings))
     except (SettingsError, FieldwiseError) as fault:
         return told(str(fault))
     return 0

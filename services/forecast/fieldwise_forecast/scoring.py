@@ -7,6 +7,7 @@ change costs one look-up.
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ from .core.versions import Version
 # Customers scored between two breaths of the event loop: about 10 ms with contributions. More than engines.FEW_ROWS, so
 # that large batches go through the batch engine.
 CHUNK = 128
+
+# What a customer's scores depend on within one line-up.
+Key = tuple[bool, str, str, int, bytes | None]
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Scorer:
         self._answering = answering
         self._currency = currency
         self._cached_customers = cached_customers
-        self._cache: OrderedDict[tuple[bool, bytes], CustomerScores] = OrderedDict()
+        self._cache: OrderedDict[Key, CustomerScores] = OrderedDict()
         self._models = [each.model for each in answering if each.model is not None]
         self.version_names = tuple(sorted(each.version_name for each in answering if each.version_name))
         self.unanswered = [each.question.model for each in answering if each.model is None]
@@ -69,7 +73,7 @@ class Scorer:
             FailedPrecondition: Reason FEATURE_SET_MISMATCH.
             InvalidRequest: Vectors of the wrong length, infinite numbers, NaN against a column's null rule.
         """
-        keys = [(with_contributions, customer.SerializeToString()) for customer in customers]
+        keys = [key_of(customer, with_contributions) for customer in customers]
         found = [self._remembered(key) for key in keys]
         missing = [i for i, scores in enumerate(found) if scores is None]
         if missing:
@@ -83,13 +87,13 @@ class Scorer:
                 found[i] = self._remember(keys[i], scores)
         return [scores for scores in found if scores is not None]
 
-    def _remembered(self, key: tuple[bool, bytes]) -> CustomerScores | None:
+    def _remembered(self, key: Key) -> CustomerScores | None:
         scores = self._cache.get(key)
         if scores is not None:
             self._cache.move_to_end(key)
         return scores
 
-    def _remember(self, key: tuple[bool, bytes], scores: CustomerScores) -> CustomerScores:
+    def _remember(self, key: Key, scores: CustomerScores) -> CustomerScores:
         self._cache[key] = scores
         if len(self._cache) > self._cached_customers:
             self._cache.popitem(last=False)
@@ -136,6 +140,14 @@ class Scorer:
 
     def _money(self, micros: int) -> Money:
         return Money(currency_code=self._currency, micros=micros)
+
+
+def key_of(customer: CustomerFeatures, with_contributions: bool) -> Key:
+    """All but the moment of the features: the same numbers an hour later get the same scores."""
+    features = customer.features
+    # As bytes: NaN is not equal to itself.
+    values = array("d", features.values).tobytes() if customer.HasField("features") else None
+    return with_contributions, customer.customer, features.set_id, features.set_version, values
 
 
 def demand_set(features: FeatureVector, columns: FeatureSet, index: int) -> None:

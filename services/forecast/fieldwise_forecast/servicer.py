@@ -44,8 +44,7 @@ class ForecastServicer(forecast_service_pb2_grpc.ForecastServiceServicer):
         names = request.model_versions
         scorer = await self._lineups.of_versions(names) if names else self._lineups.current.scorer
         scores = await scorer.scores(request.customers, request.with_contributions)
-        unknown = sum(not customer.HasField("features") for customer in request.customers)
-        return scores_answer(scorer, scores, unknown, request.decision_time)
+        return scores_answer(scorer, scores, request.decision_time)
 
     async def ForecastSeries(
         self, request: pb.ForecastSeriesRequest, context: Any

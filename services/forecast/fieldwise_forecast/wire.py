@@ -30,30 +30,25 @@ ROLES = {
 
 
 def scores_answer(
-    scorer: Scorer, scores: Sequence[CustomerScores], unknown: int, decision_time: Timestamp
+    scorer: Scorer, scores: Sequence[CustomerScores], decision_time: Timestamp
 ) -> pb.ScoreCustomersResponse:
-    """The scores with where they came from. ``unknown`` customers came without features."""
-    detail = prior_detail(scorer, unknown)
-    prior = bool(scorer.unanswered) or unknown == len(scores)
+    """The scores, and the state of the models: which predictions are a prior, each says itself."""
     part = Part(
         name="forecast",
-        state=PART_STATE_PRIOR if prior else PART_STATE_FRESH,
+        state=PART_STATE_PRIOR if scorer.unanswered else PART_STATE_FRESH,
         version=",".join(scorer.version_names),
         age=Duration(),
-        detail=detail,
+        detail=prior_detail(scorer),
         as_of=decision_time,
     )
     return pb.ScoreCustomersResponse(scores=scores, part=part)
 
 
-def prior_detail(scorer: Scorer, unknown: int) -> str:
-    facts = []
-    if scorer.unanswered:
-        models = " and ".join(f"models/{model}" for model in scorer.unanswered)
-        facts.append(f"no version of {models} answers, stated priors stand in")
-    if unknown:
-        facts.append(f"base rates stand in for {unknown} without features")
-    return "; ".join(facts)
+def prior_detail(scorer: Scorer) -> str:
+    if not scorer.unanswered:
+        return ""
+    models = " and ".join(f"models/{model}" for model in scorer.unanswered)
+    return f"no version of {models} answers, stated priors stand in"
 
 
 def forecasts_answer(found: Forecasts, currency: str) -> pb.ForecastSeriesResponse:

@@ -21,7 +21,7 @@ from fieldwise_profile.states import States
 from fieldwise_profile.store import appending
 from fieldwise_profile.training import Training
 from fieldwise_profile.viewing import Viewing
-from fieldwise_runtime import logs, migrations, server, tracing
+from fieldwise_runtime import logs, loops, migrations, server, tracing
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import FieldwiseError
 from fieldwise_runtime.settings import SettingsError, load
@@ -58,7 +58,7 @@ async def wired(settings: Settings) -> server.Service:
     )
 
     async def ready() -> Mapping[str, bool]:
-        return {"": await database.reachable()}
+        return {"": await database.reachable(PACKAGE)}
 
     async def close() -> None:
         if following is not None:
@@ -111,7 +111,7 @@ def main(arguments: list[str]) -> int:
 def _serve(settings: Settings) -> None:
     traces = tracing.configure(NAME, settings.traces_address)
     try:
-        asyncio.run(serve(settings))
+        loops.run(serve(settings))
     finally:
         traces.shutdown()
 

@@ -98,6 +98,7 @@ class Pictures:
             data_quality=profile_pb2.DataQuality(score=seen.quality, issues=seen.issues),
             event_count=state.count,
             fresh_at=timestamp(state.known_at),
+            opted_out=state.opt_outs > 0,
         )
         _set_times(profile, seen)
         return profile

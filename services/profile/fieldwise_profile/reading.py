@@ -58,7 +58,7 @@ class Reader:
                 if faults:
                     rejected.append(_rejection(index, sent.event_id, faults))
                     continue
-                event = self._checked(sent)
+                event = self._checked(sent, now)
             accepted.append(event)
         return Batch(request.batch_number, accepted, rejected)
 
@@ -69,17 +69,15 @@ class Reader:
         source, customer, event_id = sent.source, sent.customer, sent.event_id
         if source not in self._sources or customer not in self._customers:
             return None
-        event_time = known_at = _moment(sent.event_time)
-        if sent.HasField("known_at"):
-            known_at = _moment(sent.known_at)
+        event_time = _moment(sent.event_time)
+        known_at = _moment(sent.known_at) if sent.HasField("known_at") else now
         line = sent.purchase
         product, category, basket, quantity = line.product, line.category, line.basket, line.quantity
         amount, discount = self._plain_money(line.amount), 0
         if line.HasField("discount"):
             discount = self._plain_money(line.discount)
         if (
-            0 < event_time <= now
-            and event_time <= known_at
+            0 < event_time <= known_at <= now
             and amount >= 0
             and discount >= 0
             and quantity >= 0
@@ -132,10 +130,11 @@ class Reader:
             found.append(Violation.of(f"{path}.micros", money.micros, remedy))
         return found
 
-    def _checked(self, sent: event_pb2.Event) -> Event:
+    def _checked(self, sent: event_pb2.Event, now: int) -> Event:
         self._remember(sent)
         event_time = moment_of(sent.event_time.seconds, sent.event_time.nanos)
-        known_at = moment_of(sent.known_at.seconds, sent.known_at.nanos) or event_time
+        # Known since now, not since it happened: a row of training that was made before must stay as it was.
+        known_at = _moment(sent.known_at) if sent.HasField("known_at") else now
         what = sent.WhichOneof("what")
         assert what is not None
         details = _DETAILS[what](getattr(sent, what))
@@ -165,6 +164,9 @@ def _time_faults(sent: event_pb2.Event, now: int) -> list[Violation]:
         found.append(Violation("event_time", shown_time(event_time), remedy))
     if sent.HasField("known_at") and 0 < known_at < event_time:
         remedy = f"send a time that is not before event_time, {shown_time(event_time)}, or leave it out"
+        found.append(Violation("known_at", shown_time(known_at), remedy))
+    if known_at > now:
+        remedy = f"send a time that is not after decision_time, {shown_time(now)}, or leave it out"
         found.append(Violation("known_at", shown_time(known_at), remedy))
     return found
 

@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import Final
 
 from fieldwise_profile.core.codec import encode
+from fieldwise_profile.core.event import Happening
 from fieldwise_profile.core.fold import State
 from fieldwise_profile.store import appending, histories
 from fieldwise_profile.store.appending import CUSTOMER, SEQUENCE, Appended
@@ -27,9 +28,8 @@ from fieldwise_runtime.database import Database
 CHECKPOINT_EVENTS: Final = 256
 CHECKPOINTS_AT_ONCE: Final = 64
 
-_EVENT_TIME, _KNOWN_AT, _KIND, _CATEGORY, _AMOUNT, _DISCOUNT = (
-    1 + EVENT_COLUMNS.index(name)
-    for name in ("event_time", "known_at", "kind", "category", "amount", "discount")
+_EVENT_TIME, _KNOWN_AT, _KIND, _CATEGORY, _AMOUNT, _DISCOUNT, _OUTCOME = (
+    1 + EVENT_COLUMNS.index(name) for name in Happening._fields
 )
 
 
@@ -50,7 +50,13 @@ class Live:
             sequence = row[SEQUENCE]
             if sequence > position:
                 add(
-                    row[_EVENT_TIME], row[_KNOWN_AT], row[_KIND], row[_CATEGORY], row[_AMOUNT], row[_DISCOUNT]
+                    row[_EVENT_TIME],
+                    row[_KNOWN_AT],
+                    row[_KIND],
+                    row[_CATEGORY],
+                    row[_AMOUNT],
+                    row[_DISCOUNT],
+                    row[_OUTCOME],
                 )
                 self.position = sequence
                 self.tail += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Mapping
@@ -18,10 +17,11 @@ from fieldwise_recommend.servicer import Recommend
 from fieldwise_recommend.settings import Settings
 from fieldwise_recommend.store import Store
 from fieldwise_recommend.valuing import Valuer
-from fieldwise_runtime import logs, migrations, server, tracing
+from fieldwise_runtime import logs, loops, migrations, server, tracing
 from fieldwise_runtime.database import Database, Durability
 from fieldwise_runtime.errors import FieldwiseError
 from fieldwise_runtime.settings import SettingsError, load
+from fieldwise_runtime.single import Single
 
 PACKAGE = "fieldwise_recommend"
 NAME = "fieldwise-recommend"
@@ -40,10 +40,12 @@ async def wired(settings: Settings, body: bytes) -> server.Service:
 
     Raises:
         InvalidRequest: The catalogue has faults.
-        FailedPrecondition: The database is not at the right revision.
+        FailedPrecondition: The database is not at the right revision, or another process serves on it.
     """
     catalogue = parse(body)
     migrations.verify(settings.database_url, PACKAGE)
+    # Budgets are counted in memory: two processes would each spend them whole.
+    single = await Single.claim(settings.database_url, NAME)
     # A grouped commit without waiting for the disk: a decision lost to a power cut is made again by its request_id.
     store = Store(Database.open(settings.database_url, durability=Durability.PROCESS_CRASH))
     await store.keep_catalogue(catalogue.version, body)
@@ -57,7 +59,11 @@ async def wired(settings: Settings, body: bytes) -> server.Service:
     )
 
     async def ready() -> Mapping[str, bool]:
-        return {"": await store.reachable()}
+        return {"": await store.reachable(PACKAGE) and await single.held()}
+
+    async def close() -> None:
+        await store.close()
+        await single.close()
 
     return server.Service(
         name=NAME,
@@ -65,7 +71,7 @@ async def wired(settings: Settings, body: bytes) -> server.Service:
         register=lambda grpc_server: add_RecommendServiceServicer_to_server(servicer, grpc_server),
         service_names=[service.full_name for service in DESCRIPTOR.services_by_name.values()],
         ready=ready,
-        on_stop=store.close,
+        on_stop=close,
         checked_by_handler=frozenset(
             f"fieldwise.recommend.v1.DecisionInputs.{field}" for field in FROM_PEERS
         ),
@@ -95,7 +101,7 @@ def main(arguments: list[str]) -> int:
             return 2
         traces = tracing.configure(NAME, settings.traces)
         try:
-            asyncio.run(serve(settings))
+            loops.run(serve(settings))
         finally:
             traces.shutdown()
     except (SettingsError, FieldwiseError) as error:

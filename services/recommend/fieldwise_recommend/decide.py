@@ -48,7 +48,7 @@ class Decider:
         self._store = store
         self._catalogue = catalogue
         self._policy = policy
-        self._periods = Periods(store)
+        self._periods = Periods(store, policy.pacing)
         self._commits: set[asyncio.Task[None]] = set()
 
     async def batch(self, request: BatchRecommendActionsRequest) -> BatchRecommendActionsResponse:
@@ -59,7 +59,9 @@ class Decider:
             Aborted: Somebody else decided one of the requests at the same moment and took it back.
         """
         check(request.inputs, self._policy.currency)
-        period = await self._periods.of(request.price_set if request.HasField("price_set") else None)
+        price_set = request.price_set if request.HasField("price_set") else None
+        # A batch is decided at one moment.
+        period = await self._periods.of(price_set, request.inputs[0].decision_time.seconds)
         response = BatchRecommendActionsResponse()
         answers = [response.decided.add() for _ in request.inputs]
         drafts = await self._drafts(request.inputs, answers, period)

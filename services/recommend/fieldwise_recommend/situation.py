@@ -29,6 +29,7 @@ def situation_of(inputs: DecisionInputs, catalogue: Catalogue) -> Situation:
     scored = _add_scores(facts, inputs.scores) if inputs.HasField("scores") else False
     if not scored:
         _add_priors(facts, catalogue)
+    rests_on_priors = not scored or _has_prior(inputs.scores)
     cold = not inputs.HasField("profile")
     restock = popular = None
     margin = catalogue.default_margin
@@ -47,11 +48,12 @@ def situation_of(inputs: DecisionInputs, catalogue: Catalogue) -> Situation:
         round(facts["spend_if_buys"] * _MILLION),
         margin,
         cold,
-        not scored,
+        rests_on_priors,
         restock,
         popular,
         inputs.rep,
         frozenset(channels) if channels else None,
+        inputs.profile.opted_out,
     )
 
 
@@ -65,6 +67,11 @@ def _add_scores(facts: dict[str, float], scores: CustomerScores) -> bool:
         return False
     facts["spend_if_buys"] = scores.spend_if_buys.micros / _MILLION
     return True
+
+
+def _has_prior(scores: CustomerScores) -> bool:
+    """Whether forecast answered with a base rate instead of a model, which it marks by an empty version."""
+    return any(not prediction.model_version for prediction in scores.predictions)
 
 
 def _add_priors(facts: dict[str, float], catalogue: Catalogue) -> None:

@@ -134,8 +134,8 @@ class Store:
         # Built once: compiling finds an old statement by walking through the new one.
         self._add_reservations = _once(reservations, database.dialect)
 
-    async def reachable(self) -> bool:
-        return await self._database.reachable()
+    async def reachable(self, package: str = "") -> bool:
+        return await self._database.reachable(package)
 
     async def close(self) -> None:
         await self._database.close()
@@ -226,7 +226,11 @@ class Store:
         )
 
     async def add_outcomes(self, rows: Sequence[OutcomeRow]) -> Joined:
-        """Joins outcomes to decisions that exist here, each (source, event_id) once; returns when durable."""
+        """Keeps outcomes, each (source, event_id) once, and says which join a decision; returns when durable.
+
+        Those of decisions that are not here are kept too, and join them if they come back: a power cut or an older backup
+        may take the last decisions, and the outcome is not sent a second time.
+        """
         distinct = {(row.source, row.event_id): row for row in reversed(rows)}
 
         def work(connection: sa.Connection) -> Joined:
@@ -234,9 +238,9 @@ class Store:
             unknown = list(dict.fromkeys(row.decision for row in rows if row.decision not in known))
             joined = [row for row in distinct.values() if row.decision in known]
             before = _count_known_events(connection, joined)
-            if joined:
+            if distinct:
                 statement = _once(outcomes, self._database.dialect)
-                connection.execute(statement, [_outcome_values(row) for row in joined])
+                connection.execute(statement, [_outcome_values(row) for row in distinct.values()])
             repeated = sum(row.decision in known for row in rows) - len(joined)
             return Joined(len(joined) - before, before + repeated, unknown)
 

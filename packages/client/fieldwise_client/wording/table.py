@@ -82,6 +82,7 @@ REJECTIONS: Mapping[str, Words] = {
     "CHANNEL_NOT_OFFERED": Words("channel not offered", "渠道未开放"),
     "NO_CATEGORY": Words("no product to name", "无可推荐产品"),
     "COLD_START": Words("customer not known yet", "客户尚无资料"),
+    "OPTED_OUT": Words("asked not to be contacted", "客户要求不再联系"),
 }
 
 ACTIONS: Mapping[str, Words] = {

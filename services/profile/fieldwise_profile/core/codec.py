@@ -1,7 +1,7 @@
 """A state as bytes: the same state always gives the same bytes; knows no table.
 
 Layout, before compression: a version byte, the category names (sorted, as a JSON list), a zero byte, then little-endian
-64-bit integers: count, known_at, first, last, hours, the number of days, each day (ascending) with its tally, then each
+64-bit integers: count, known_at, opt_outs, first, last, hours, the number of days, each day (ascending) with its tally, then each
 category: the number of its days, lines, amount, last time, its days (ascending).
 """
 
@@ -16,7 +16,7 @@ from typing import Final
 from fieldwise_profile.core.fold import KINDS, TALLY, CategoryState, State
 
 # Rises whenever the fold or the layout changes; bytes of another version are not read, the events are folded anew.
-VERSION: Final = 1
+VERSION: Final = 2
 # JSON writes no zero byte, whatever is in the names.
 _END_OF_NAMES: Final = b"\x00"
 
@@ -24,7 +24,8 @@ _END_OF_NAMES: Final = b"\x00"
 def encode(state: State) -> bytes:
     """The state's bytes; `decode` gives the state back."""
     names = sorted(state.categories)
-    numbers = [state.count, state.known_at, *state.first, *state.last, *state.hours, len(state.days)]
+    numbers = [state.count, state.known_at, state.opt_outs]
+    numbers += [*state.first, *state.last, *state.hours, len(state.days)]
     for day in sorted(state.days):
         numbers.append(day)
         numbers += state.days[day]
@@ -50,7 +51,7 @@ def decode(raw: bytes) -> State | None:
 def _state(names: Sequence[str], numbers: Sequence[int]) -> State:
     taken = _Taken(numbers)
     state = State()
-    state.count, state.known_at = taken.next(2)
+    state.count, state.known_at, state.opt_outs = taken.next(3)
     state.first = list(taken.next(KINDS))
     state.last = list(taken.next(KINDS))
     state.hours = list(taken.next(len(state.hours)))

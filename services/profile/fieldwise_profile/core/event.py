@@ -21,6 +21,10 @@ class Kind(IntEnum):
     OUTCOME = 5
 
 
+# An outcome's number on the wire: the customer asked not to be contacted.
+OPTED_OUT: Final = 5
+
+
 class Event(NamedTuple):
     """An accepted event. A tuple, because a load makes and stores millions of them.
 
@@ -57,6 +61,7 @@ class Happening(NamedTuple):
     category: str | None
     amount: int | None
     discount: int | None
+    outcome: int | None = None
 
     @property
     def visible_from(self) -> int:
@@ -68,5 +73,11 @@ class Happening(NamedTuple):
 def happening(event: Event) -> Happening:
     """What the fold reads of an event."""
     return Happening(
-        event.event_time, event.known_at, event.kind, event.category, event.amount, event.discount
+        event.event_time,
+        event.known_at,
+        event.kind,
+        event.category,
+        event.amount,
+        event.discount,
+        event.outcome,
     )

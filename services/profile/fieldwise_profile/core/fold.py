@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from fieldwise_profile.core.event import DAY, HOUR, Kind
+from fieldwise_profile.core.event import DAY, HOUR, OPTED_OUT, Kind
 
 # Positions in a day's tally.
 LINES, AMOUNT, DISCOUNT, MAILINGS, REDEMPTIONS, CONTACTS = range(6)
@@ -49,13 +49,15 @@ class State:
         hours: Purchase lines by UTC hour of the day.
         days: Tally of each UTC day (days since 1970): lines, amount, discount, mailings, redemptions, contacts.
         categories: Purchases of each category.
+        opt_outs: How often he asked not to be contacted.
     """
 
-    __slots__ = ("categories", "count", "days", "first", "hours", "known_at", "last")
+    __slots__ = ("categories", "count", "days", "first", "hours", "known_at", "last", "opt_outs")
 
     def __init__(self) -> None:
         self.count = 0
         self.known_at = 0
+        self.opt_outs = 0
         self.first = [0] * KINDS
         self.last = [0] * KINDS
         self.hours = [0] * 24
@@ -75,6 +77,7 @@ class State:
         category: str | None,
         amount: int | None,
         discount: int | None,
+        outcome: int | None = None,
     ) -> None:
         """Folds one event in. Written flat: it runs for every event of a load and of every training."""
         self.count += 1
@@ -93,6 +96,8 @@ class State:
             counted = _TALLY_OF_KIND.get(kind)
             if counted is not None:
                 tally[counted] += 1
+            elif outcome == OPTED_OUT:
+                self.opt_outs += 1
             return
         spent = amount or 0
         tally[LINES] += 1
@@ -114,7 +119,7 @@ class State:
 
 
 def fold(
-    happenings: Iterable[tuple[int, int, int, str | None, int | None, int | None]],
+    happenings: Iterable[tuple[int, int, int, str | None, int | None, int | None, int | None]],
     state: State | None = None,
 ) -> State:
     """Adds events (in any order) to ``state``, a new one by default, and returns it."""

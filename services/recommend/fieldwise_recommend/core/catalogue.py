@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 LEAVE_ALONE: Final = "actions/leave-alone"
-CHANNELS: Final = ("call", "email", "mail", "none")
+# The channel of what does not reach the customer.
+NO_CHANNEL: Final = "none"
+CHANNELS: Final = ("call", "email", "mail", NO_CHANNEL)
 # Uses by kind; the customer's rep decides whose minutes they are.
 REP_MINUTES: Final = "rep-minutes"
 COUPON_MONEY: Final = "coupon-money"

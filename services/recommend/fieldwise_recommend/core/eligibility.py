@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from fieldwise_recommend.core.catalogue import REP_MINUTES, RESTOCK, UNBOUGHT, Action, Uses
+from fieldwise_recommend.core.catalogue import NO_CHANNEL, REP_MINUTES, RESTOCK, UNBOUGHT, Action, Uses
 from fieldwise_recommend.core.situation import Situation, Supply
 
 
@@ -21,6 +22,8 @@ class Rejection(NamedTuple):
 def misfit(action: Action, situation: Situation) -> Rejection | None:
     """The first thing about the customer that an action does not fit; None when it fits."""
     name = action.name
+    if situation.opted_out and action.channel != NO_CHANNEL:
+        return Rejection(name, "OPTED_OUT")
     channels = situation.channels
     if channels is not None and action.channel not in channels and not action.is_leave_alone:
         return Rejection(name, "CHANNEL_NOT_OFFERED")
@@ -30,11 +33,14 @@ def misfit(action: Action, situation: Situation) -> Rejection | None:
         return Rejection(name, "COLD_START", action.conditions[0].fact if action.conditions else "")
     if action.about and not subject_of(action, situation):
         return Rejection(name, "NO_CATEGORY")
-    facts = situation.facts
+    return _unmet(action, situation.facts) if action.conditions else None
+
+
+def _unmet(action: Action, facts: Mapping[str, float]) -> Rejection | None:
     for condition in action.conditions:
         value = facts.get(condition.fact)
         if value is None or not condition.holds(value):
-            return Rejection(name, "CONDITION", condition.fact, value, condition.limit)
+            return Rejection(action.name, "CONDITION", condition.fact, value, condition.limit)
     return None
 
 

@@ -49,12 +49,13 @@ class Situation:
     Args:
         facts: Known numbers by name (FACTS).
         cold: Nothing is known of the customer: only actions without conditions fit.
-        priors_stood_in: No scores came; p_buy and spend are the catalogue's priors.
+        priors_stood_in: Some of the scores are base rates, of forecast or of the catalogue, and not a model's answer.
         p_buy: Probability that he buys within 28 days if left alone.
         spend: Micros he is expected to spend in 28 days if he buys.
         margin: Share of his money that is margin, from the mix he buys.
         rep: ``reps/{id}`` who serves him; empty when nobody does.
         channels: Channels the app can offer; None means all.
+        opted_out: He asked not to be contacted.
     """
 
     facts: Mapping[str, float]
@@ -67,6 +68,7 @@ class Situation:
     popular: Popular | None = None
     rep: str = ""
     channels: frozenset[str] | None = None
+    opted_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
