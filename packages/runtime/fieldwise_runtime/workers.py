@@ -161,7 +161,8 @@ def _feed(process: subprocess.Popen[bytes], job: bytes) -> None:
 
 async def _status(process: subprocess.Popen[bytes]) -> int:
     """The exit status, once there is one."""
-    while (status := process.poll()) is None:
+    # A child of Popen reports to no event loop, and a worker ends seldom.
+    while (status := process.poll()) is None:  # noqa: ASYNC110  # see above
         await asyncio.sleep(_POLL_SECONDS)
     return status
 
