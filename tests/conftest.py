@@ -14,6 +14,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.seconds_per_folder import SecondsPerFolder
+
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
@@ -61,3 +63,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
     name = "sqlite_database_url" if request.param == "sqlite" else "postgres_database_url"
     url: str = request.getfixturevalue(name)
     return url
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(SecondsPerFolder(), "seconds-per-folder")

@@ -1,0 +1,44 @@
+"""The seconds that each folder of tests may take on two cores, and what it took; `make test` prints both."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+# Together under the ten minutes that all tests have.
+ALLOTTED = {
+    "allocation": 60,
+    "client": 60,
+    "contract": 30,
+    "forecast": 60,
+    "gateway": 40,
+    "profile": 60,
+    "recommend": 60,
+    "runtime": 80,
+    "system": 130,
+}
+
+
+class SecondsPerFolder:
+    """A pytest plugin: sums what set-up, call and tear-down of each folder's tests took."""
+
+    def __init__(self) -> None:
+        self._took: dict[str, float] = defaultdict(float)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        folder = Path(report.fspath).parts
+        if len(folder) > 2:
+            self._took[folder[1]] += report.duration
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        terminalreporter.section("seconds of each folder, and what it is allotted")
+        for folder, took in sorted(self._took.items()):
+            allotted = ALLOTTED.get(folder, 0)
+            note = (
+                ""
+                if took <= allotted
+                else "   more than allotted: make its tests faster, or give it a share of others"
+            )
+            terminalreporter.write_line(f"{folder:<12} {took:6.1f} of {allotted:3d}{note}")
