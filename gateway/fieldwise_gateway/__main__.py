@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 
+import grpc.aio
 from google.longrunning import operations_pb2_grpc
 
 from fieldwise.gateway.v1 import gateway_service_pb2_grpc as gateway_grpc
@@ -38,8 +39,8 @@ async def wired(settings: Settings, addresses: Addresses) -> Service:
     decider = Decider(backends, Snapshots(), clock.now, settings.decide_seconds)
     servicer = GatewayServicer(backends, decider, clock, IdempotencyKeys(database), settings.currency)
 
-    def register(server: object) -> None:
-        gateway_grpc.add_GatewayServiceServicer_to_server(servicer, server)  # type: ignore[arg-type]
+    def register(server: grpc.aio.Server) -> None:
+        gateway_grpc.add_GatewayServiceServicer_to_server(servicer, server)
         operations_pb2_grpc.add_OperationsServicer_to_server(OperationsServicer(backends), server)
 
     async def ready() -> Mapping[str, bool]:

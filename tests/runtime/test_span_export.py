@@ -71,11 +71,11 @@ async def test_every_span_arrives_under_its_services_name() -> None:
         assert recording.dropped == 0
 
 
-async def test_a_span_arrives_within_half_a_second() -> None:
+async def test_a_span_arrives_within_a_second() -> None:
     async with receiving() as (receiver, address):
         recording = tracing.configure("fieldwise-profile", address)
         make_spans(1)
-        await asyncio.wait_for(receiver.something.wait(), 0.5)
+        await asyncio.wait_for(receiver.something.wait(), 1.0)
         await shut_down(recording)
 
 

@@ -8,6 +8,8 @@ import os
 import sys
 from collections.abc import Mapping
 
+import grpc.aio
+
 from fieldwise.gateway.v1 import jobs_service_pb2_grpc as jobs_grpc
 from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.clock import BusinessClock
@@ -53,9 +55,9 @@ class Process:
             asyncio.create_task(schedule.carry_every(self._settings.outcomes_every_seconds)),
         ]
 
-        def register(server: object) -> None:
-            jobs_grpc.add_JobsServiceServicer_to_server(JobsServicer(jobs, self._operations), server)  # type: ignore[arg-type]
-            self._operations.register(server)  # type: ignore[arg-type]
+        def register(server: grpc.aio.Server) -> None:
+            jobs_grpc.add_JobsServiceServicer_to_server(JobsServicer(jobs, self._operations), server)
+            self._operations.register(server)
 
         return Service(
             name=NAME,

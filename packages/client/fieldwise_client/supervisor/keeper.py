@@ -115,7 +115,7 @@ class Keeper:
     async def _watch(self) -> None:
         """Sets ``serving`` when the process first says so in this life."""
         # Another process: there is no event to wait for.
-        while await self._probe(self.process.address) != "SERVING":  # noqa: ASYNC110
+        while await self._probe(self.process.address) != "SERVING":  # noqa: ASYNC110  # see above
             await asyncio.sleep(_ASK_EVERY_SECONDS)
         self.serving.set()
         if self.restarts:
