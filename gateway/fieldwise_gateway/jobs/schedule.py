@@ -21,7 +21,7 @@ from fieldwise_gateway.jobs.running import Jobs
 from fieldwise_gateway.jobs.store import JobStore
 from fieldwise_runtime.errors import FieldwiseError, reason_of
 from fieldwise_runtime.logs import get_logger
-from fieldwise_runtime.tracing import mark_failed, tracer
+from fieldwise_runtime.tracing import mark_failed, tracer, unrecorded
 
 log = get_logger(__name__)
 
@@ -53,13 +53,17 @@ class Schedule:
     async def look(self) -> None:
         """Run what is due now. A training that fails does not keep prices from being solved."""
         now = await self._clock.refresh()
-        trained = await self._last_training()
+        # Questions that are asked every time leave no spans; what they lead to does.
+        with unrecorded():
+            trained = await self._last_training()
         if trained is None:  # Nobody has trained yet: the first training is asked for, not scheduled.
             return
         retrained = now - trained >= RETRAIN_AFTER and await self._guarded(
             "train-models", self._run("train-models", now)
         )
-        if retrained or await self._prices_are_due(now):
+        with unrecorded():
+            due = retrained or await self._prices_are_due(now)
+        if due:
             await self._guarded("solve-prices", self._run("solve-prices", now))
 
     async def _run(self, job: str, now: datetime) -> None:
