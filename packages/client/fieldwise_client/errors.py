@@ -145,13 +145,17 @@ _BY_REASON: dict[str, type[FieldwiseError]] = {
 _BY_NUMBER: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
 
+# What grpc.aio says by itself, as INTERNAL, when a stream ends under a message that is being sent. No server said it.
+_BROKE_WHILE_SENDING = "Internal error from Core"
+
+
 def from_rpc_error(error: grpc.RpcError, peer: str = "", address: str = "") -> FieldwiseError:
     """The typed error for a failed call to ``peer`` at ``address``."""
     status = _status(error)
     if status is not None and status.details:
         return from_status(status)
     code, details = error.code(), error.details() or ""
-    if code is grpc.StatusCode.UNAVAILABLE:
+    if code is grpc.StatusCode.UNAVAILABLE or details == _BROKE_WHILE_SENDING:
         return Unavailable(_nobody_answers(peer, address, details), reason="UNREACHABLE")
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return DeadlineExceeded(

@@ -17,6 +17,8 @@ STATUS_KEY: Final = "grpc-status-details-bin"
 _MAX_DETAIL_BYTES: Final = 4000
 _MAX_MESSAGE_CHARACTERS: Final = 900
 _MAX_VALUE_CHARACTERS: Final = 60
+# What grpc.aio says by itself, as INTERNAL, when a stream ends under a message that is being sent. No server said it.
+_BROKE_WHILE_SENDING: Final = "Internal error from Core"
 
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -226,7 +228,14 @@ def from_rpc_error(error: grpc.RpcError) -> RpcFault:
     failed: Any = error  # grpc.RpcError itself declares none of the methods that every raised one has
     code = failed.code() or grpc.StatusCode.UNKNOWN
     status = _status_in(failed.trailing_metadata())
-    return RpcFault(code, "", failed.details() or code.name) if status is None else from_status(status)
+    if status is not None:
+        return from_status(status)
+    details = failed.details() or code.name
+    if details == _BROKE_WHILE_SENDING:
+        return RpcFault(
+            grpc.StatusCode.UNAVAILABLE, "STREAM_BROKE", "the stream ended while it was sent to; send again"
+        )
+    return RpcFault(code, "", details)
 
 
 def reason_of(error: BaseException) -> str:
