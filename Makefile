@@ -18,11 +18,11 @@ test: .venv/.ready  ## all tests; ARGS="tests/runtime -k deadline" narrows
 lint: .venv/.ready  ## style, types, import contracts, protos and their compatibility
 	@$(BIN)/python tools/lint.py
 
-bench: .venv/.ready  ## NAME=decide, QUICK=1 for a short run
+bench: .venv/.ready  ## NAME=decide or profile, QUICK=1 for a short run
 	@$(BIN)/python -m benchmarks.$(or $(NAME),decide) $(if $(QUICK),--quick)
 
-soak: .venv/.ready  ## the long tests: kills under load, memory over time
-	@$(BIN)/python -m pytest -m soak --timeout 3600 $(ARGS)
+soak: .venv/.ready  ## the long tests: kills under load, memory over time; NAME=profile runs one subject's
+	@$(BIN)/python -m pytest -m soak --timeout 3600 $(if $(NAME),tests/$(NAME)) $(ARGS)
 
 mission: .venv/.ready  ## run the command of every row of docs/mission.md that says `works`, check the figure it claims
 	@$(BIN)/python tools/mission.py

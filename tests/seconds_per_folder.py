@@ -14,6 +14,7 @@ ALLOTTED = {
     "contract": 30,
     "forecast": 60,
     "gateway": 40,
+    "market": 20,
     "profile": 60,
     "recommend": 60,
     "runtime": 80,

@@ -14,7 +14,10 @@ from fieldwise.gateway.v1 import gateway_service_pb2_grpc as gateway_grpc
 from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.clock import BusinessClock
 from fieldwise_gateway.decide import Decider
+from fieldwise_gateway.erasing import ERASE_CUSTOMER, Erasing
+from fieldwise_gateway.following import SET_CONSENT, Follower
 from fieldwise_gateway.operations import OperationsServicer
+from fieldwise_gateway.relay import Relay, relayed_services
 from fieldwise_gateway.servicer import GatewayServicer
 from fieldwise_gateway.settings import Addresses, Settings
 from fieldwise_gateway.snapshots import Snapshots
@@ -36,22 +39,38 @@ async def wired(settings: Settings, addresses: Addresses) -> Service:
     backends = Backends.connect(
         addresses.profile, addresses.forecast, addresses.allocation, addresses.recommend
     )
-    decider = Decider(backends, Snapshots(), clock.now, settings.decide_seconds)
+    snapshots = Snapshots()
+    decider = Decider(backends, snapshots, clock.now, settings.decide_seconds)
     servicer = GatewayServicer(backends, decider, clock, IdempotencyKeys(database), settings.currency)
+
+    erasing = Erasing(backends, clock.now, snapshots)
+    follower = Follower(backends, snapshots, clock.now)
+    relay = Relay(
+        backends.profile_channel,
+        clock.now,
+        instead={ERASE_CUSTOMER: erasing.erase},
+        after={SET_CONSENT: follower.look},
+    )
+    relayed = relayed_services()
 
     def register(server: grpc.aio.Server) -> None:
         gateway_grpc.add_GatewayServiceServicer_to_server(servicer, server)
         operations_pb2_grpc.add_OperationsServicer_to_server(OperationsServicer(backends), server)
+        relay.register(server, relayed)
 
     async def ready() -> Mapping[str, bool]:
         return {"": await database.reachable(PACKAGE)}
 
-    # A second gateway on the same database may move the clock.
-    following = asyncio.create_task(clock.refresh_every(CLOCK_SECONDS))
+    following = [
+        # A second gateway on the same database may move the clock.
+        asyncio.create_task(clock.refresh_every(CLOCK_SECONDS)),
+        asyncio.create_task(follower.follow()),
+    ]
 
     async def on_stop() -> None:
-        following.cancel()
-        await asyncio.wait([following])
+        for each in following:
+            each.cancel()
+        await asyncio.wait(following)
         await backends.close()
         await database.close()
 
@@ -59,7 +78,11 @@ async def wired(settings: Settings, addresses: Addresses) -> Service:
         name="fieldwise-gateway",
         listen=settings.listen,
         register=register,
-        service_names=["fieldwise.gateway.v1.GatewayService", "google.longrunning.Operations"],
+        service_names=[
+            "fieldwise.gateway.v1.GatewayService",
+            "google.longrunning.Operations",
+            *(service.full_name for service in relayed),
+        ],
         ready=ready,
         on_stop=on_stop,
         checked_by_handler=frozenset({"fieldwise.gateway.v1.IngestEventsRequest.events"}),

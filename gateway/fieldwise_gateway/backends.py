@@ -10,6 +10,7 @@ from google.longrunning import operations_pb2_grpc as operations_grpc
 
 from fieldwise.allocation.v1 import allocation_service_pb2_grpc as allocation_grpc
 from fieldwise.forecast.v1 import forecast_service_pb2_grpc as forecast_grpc
+from fieldwise.profile.v1 import privacy_service_pb2_grpc as privacy_grpc
 from fieldwise.profile.v1 import profile_service_pb2_grpc as profile_grpc
 from fieldwise.recommend.v1 import recommend_service_pb2_grpc as recommend_grpc
 from fieldwise_runtime.channels import connect
@@ -23,6 +24,7 @@ class Backends:
     """Stubs of the four services, and of the operations that two of them run."""
 
     profile: profile_grpc.ProfileServiceAsyncStub
+    privacy: privacy_grpc.PrivacyServiceAsyncStub
     forecast: forecast_grpc.ForecastServiceAsyncStub
     allocation: allocation_grpc.AllocationServiceAsyncStub
     recommend: recommend_grpc.RecommendServiceAsyncStub
@@ -51,6 +53,7 @@ class Backends:
         """Stubs over channels that are open already."""
         return cls(
             profile=profile_grpc.ProfileServiceStub(profile),
+            privacy=privacy_grpc.PrivacyServiceStub(profile),
             forecast=forecast_grpc.ForecastServiceStub(forecast),
             allocation=allocation_grpc.AllocationServiceStub(allocation),
             recommend=recommend_grpc.RecommendServiceStub(recommend),
@@ -58,6 +61,11 @@ class Backends:
             allocation_operations=operations_grpc.OperationsStub(allocation),
             channels=(profile, forecast, allocation, recommend),
         )
+
+    @property
+    def profile_channel(self) -> grpc.aio.Channel:
+        """The channel to profile, for calls that no stub here makes."""
+        return self.channels[0]
 
     async def close(self) -> None:
         """Close all channels."""

@@ -13,7 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from fieldwise.allocation.v1 import allocation_service_pb2 as allocation_pb
 from fieldwise.forecast.v1 import forecast_service_pb2 as forecast_pb
-from fieldwise.profile.v1 import profile_pb2
+from fieldwise.profile.v1 import consent_pb2, profile_pb2
 from fieldwise.profile.v1 import profile_service_pb2 as profile_pb
 from fieldwise.type.v1 import features_pb2
 from fieldwise_gateway.backends import Backends
@@ -47,7 +47,9 @@ async def _names(backends: Backends) -> AsyncIterator[list[str]]:
     token = ""
     while True:
         page = await backends.profile.ListCustomers(
-            profile_pb.ListCustomersRequest(page_size=CHUNK, page_token=token)
+            profile_pb.ListCustomersRequest(
+                page_size=CHUNK, page_token=token, purpose=consent_pb2.PURPOSE_PLANNING
+            )
         )
         if page.names:
             yield list(page.names)
@@ -58,9 +60,10 @@ async def _names(backends: Backends) -> AsyncIterator[list[str]]:
 
 async def _chunk(backends: Backends, names: list[str], moment: Timestamp) -> Chunk:
     read = await backends.profile.BatchGetProfiles(
-        profile_pb.BatchGetProfilesRequest(names=names, as_of=moment)
+        profile_pb.BatchGetProfilesRequest(names=names, as_of=moment, purpose=consent_pb2.PURPOSE_PLANNING)
     )
-    profiles = list(read.profiles)
+    # Who does not allow to be planned for is in no plan, and no price rests on him.
+    profiles = [profile for profile in read.profiles if not profile.withheld]
     if not profiles:
         return Chunk(read.feature_set, [], forecast_pb.ScoreCustomersResponse(), [])
     known = [profile.name for profile in profiles]

@@ -20,7 +20,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from fieldwise.allocation.v1 import allocation_service_pb2 as allocation_pb
 from fieldwise.forecast.v1 import forecast_service_pb2 as forecast_pb
 from fieldwise.forecast.v1 import score_pb2
-from fieldwise.profile.v1 import profile_pb2
+from fieldwise.profile.v1 import consent_pb2, profile_pb2
 from fieldwise.profile.v1 import profile_service_pb2 as profile_pb
 from fieldwise.recommend.v1 import decision_pb2
 from fieldwise.recommend.v1 import recommend_service_pb2 as recommend_pb
@@ -145,12 +145,15 @@ class Decider:
     async def _profiles(
         self, customers: list[str], moment: Timestamp, now: datetime, timeout: float
     ) -> Profiles:
-        request = profile_pb.BatchGetProfilesRequest(names=customers, as_of=moment)
+        request = profile_pb.BatchGetProfilesRequest(
+            names=customers, as_of=moment, purpose=consent_pb2.PURPOSE_DECISION
+        )
+        before = self._snapshots.moment
         try:
             answer = await self._backends.profile.BatchGetProfiles(request, timeout=timeout)
         except grpc.aio.AioRpcError as error:
             return self._profiles_from_memory(customers, now, _noted("profile", error))
-        self._snapshots.keep_profiles(answer.profiles, carry())
+        self._snapshots.keep_profiles(answer.profiles, carry(), before)
         found = {profile.name: profile for profile in answer.profiles}
         described = {name: parts.of_profile(profile, now) for name, profile in found.items()}
         for name in answer.not_found:
@@ -237,7 +240,8 @@ class Decider:
 
 
 def _features(name: str, profile: profile_pb2.Profile | None) -> forecast_pb.CustomerFeatures:
-    return forecast_pb.CustomerFeatures(customer=name, features=None if profile is None else profile.features)
+    usable = None if profile is None or profile.withheld else profile.features
+    return forecast_pb.CustomerFeatures(customer=name, features=usable)
 
 
 def _trace_memory(part: str, carriers: Iterable[Mapping[str, str]]) -> None:

@@ -31,4 +31,6 @@ async def _timed(
     async for batch in batches:
         passed = profile_pb.IngestEventsRequest(events=batch.events, batch_number=batch.batch_number)
         passed.decision_time.FromDatetime(now())
+        if batch.HasField("sent_at"):
+            passed.sent_at.CopyFrom(batch.sent_at)
         yield passed

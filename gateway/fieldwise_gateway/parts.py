@@ -33,7 +33,11 @@ def why(error: grpc.aio.AioRpcError) -> str:
 
 
 def of_profile(profile: profile_pb2.Profile, now: datetime) -> provenance.Part:
-    """The part of a profile that was just read."""
+    """The part of a profile that was just read; one that is withheld tells no more than nothing would."""
+    if profile.withheld:
+        return cold_start(
+            "consent withheld: the customer has not allowed this use; rules and priors stood in"
+        )
     part = provenance.Part(
         name="profile",
         state=provenance.PART_STATE_FRESH,
@@ -47,6 +51,8 @@ def of_profile(profile: profile_pb2.Profile, now: datetime) -> provenance.Part:
 def of_snapshot(profile: profile_pb2.Profile, now: datetime, detail: str) -> provenance.Part:
     """The part of a profile that was read for an earlier call and stands in."""
     part = of_profile(profile, now)
+    if profile.withheld:
+        return part
     part.state, part.detail = provenance.PART_STATE_SNAPSHOT, f"profile {detail}; its last snapshot stood in"
     return part
 

@@ -16,6 +16,7 @@ from fieldwise.allocation.v1 import plan_pb2, price_pb2, rep_pb2
 from fieldwise.forecast.v1 import forecast_service_pb2 as forecast_pb
 from fieldwise.gateway.v1 import gateway_service_pb2 as gateway_pb
 from fieldwise.gateway.v1 import gateway_service_pb2_grpc as gateway_grpc
+from fieldwise.profile.v1 import consent_pb2
 from fieldwise.profile.v1 import profile_service_pb2 as profile_pb
 from fieldwise.recommend.v1 import decision_pb2
 from fieldwise_gateway import parts
@@ -116,7 +117,11 @@ class GatewayServicer(gateway_grpc.GatewayServiceServicer):
     async def ListCustomers(
         self, request: gateway_pb.ListCustomersRequest, context: Any
     ) -> profile_pb.ListCustomersResponse:
-        asked = profile_pb.ListCustomersRequest(page_size=request.page_size, page_token=request.page_token)
+        asked = profile_pb.ListCustomersRequest(
+            page_size=request.page_size,
+            page_token=request.page_token,
+            purpose=consent_pb2.PURPOSE_REPORTING,
+        )
         return await self._backends.profile.ListCustomers(asked)
 
     async def CreateRep(self, request: allocation_pb.CreateRepRequest, context: Any) -> rep_pb2.Rep:

@@ -22,18 +22,60 @@ class Remembered(Generic[V]):
 
 
 class Snapshots:
-    """The last profile of each customer, the last rep of each, and the last prices."""
+    """The last profile of each customer, the last rep of each, and the last prices.
+
+    What a customer no longer allows is forgotten, and an answer that was under way meanwhile does not bring it back: whoever
+    reads profiles takes `moment` before, and gives it when he keeps them.
+    """
 
     def __init__(self, capacity: int = 50_000) -> None:
         self._capacity = capacity
         self._profiles: OrderedDict[str, Remembered[profile_pb2.Profile]] = OrderedDict()
+        # Profiles of merged customers rest on all their names: name -> names of the snapshots that rest on it.
+        self._resting: dict[str, set[str]] = {}
         self._reps: OrderedDict[str, str] = OrderedDict()
         self._terms: Remembered[allocation_pb.LookUpTermsResponse] | None = None
+        self._moment = 0
+        self._forgotten: OrderedDict[str, int] = OrderedDict()
+        self._all_forgotten = 0
 
-    def keep_profiles(self, profiles: Iterable[profile_pb2.Profile], carrier: Mapping[str, str]) -> None:
-        """Remember profiles as they were just read."""
+    @property
+    def moment(self) -> int:
+        """Rises when something is forgotten."""
+        return self._moment
+
+    @property
+    def names(self) -> list[str]:
+        """The customers whose profiles are remembered."""
+        return list(self._profiles)
+
+    def keep_profiles(
+        self, profiles: Iterable[profile_pb2.Profile], carrier: Mapping[str, str], moment: int
+    ) -> None:
+        """Remember profiles as they were read after ``moment``, but for those that were forgotten since."""
         for profile in profiles:
-            _keep(self._profiles, profile.name, Remembered(profile, carrier), self._capacity)
+            if max(self._all_forgotten, self._forgotten.get(profile.name, 0)) <= moment:
+                self._keep_profile(profile, carrier)
+
+    def _keep_profile(self, profile: profile_pb2.Profile, carrier: Mapping[str, str]) -> None:
+        self._drop(profile.name)
+        if len(self._profiles) >= self._capacity:
+            self._drop(next(iter(self._profiles)))
+        for member in profile.members:
+            self._resting.setdefault(member, set()).add(profile.name)
+        self._profiles[profile.name] = Remembered(profile, carrier)
+
+    def _drop(self, name: str) -> bool:
+        """Whether it was remembered."""
+        remembered = self._profiles.pop(name, None)
+        if remembered is None:
+            return False
+        for member in remembered.value.members:
+            resting = self._resting[member]
+            resting.discard(name)
+            if not resting:
+                del self._resting[member]
+        return True
 
     def keep_terms(
         self, customers: list[str], terms: allocation_pb.LookUpTermsResponse, carrier: Mapping[str, str]
@@ -43,6 +85,30 @@ class Snapshots:
             _keep(self._reps, customer, rep, self._capacity)
         if terms.HasField("price_set"):
             self._terms = Remembered(terms, carrier)
+
+    def forget(self, customers: Iterable[str]) -> list[str]:
+        """Forget the profiles that rest on these customers; gives the names of those that were remembered."""
+        self._moment += 1
+        gone: list[str] = []
+        for customer in customers:
+            for name in {customer, *self._resting.get(customer, ())}:
+                _keep(self._forgotten, name, self._moment, self._capacity)
+                if self._drop(name):
+                    gone.append(name)
+        return gone
+
+    def erase(self, customers: Iterable[str]) -> int:
+        """Forget everything about these customers; gives how many profiles and reps that were."""
+        listed = list(customers)
+        reps = sum(self._reps.pop(customer, None) is not None for customer in listed)
+        return reps + len(self.forget(listed))
+
+    def forget_profiles(self) -> None:
+        """Forget all profiles: nobody can say what changed since they were read."""
+        self._moment += 1
+        self._all_forgotten = self._moment
+        self._profiles.clear()
+        self._resting.clear()
 
     def profile(self, customer: str) -> Remembered[profile_pb2.Profile] | None:
         """The last profile of a customer, if it is still remembered."""

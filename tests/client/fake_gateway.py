@@ -209,13 +209,14 @@ class FakeGatewayServicer(
 
 
 @contextlib.contextmanager
-def serving(servicer: FakeGatewayServicer) -> Iterator[str]:
-    """The servicer on a port of its own; gives its address, good for gateway, jobs and traces."""
+def serving(servicer: FakeGatewayServicer, *others: grpc.GenericRpcHandler) -> Iterator[str]:
+    """The servicer, and others beside it, on a port of its own; gives its address, good for gateway, jobs and traces."""
     server = grpc.server(futures.ThreadPoolExecutor(8))
     add_GatewayServiceServicer_to_server(servicer, server)
     add_JobsServiceServicer_to_server(servicer, server)
     add_TracesServiceServicer_to_server(servicer, server)
     operations_pb2_grpc.add_OperationsServicer_to_server(servicer, server)
+    server.add_generic_rpc_handlers(others)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:

@@ -14,6 +14,7 @@ from fieldwise_client.demo import choosing, complete_journey, events
 from fieldwise_client.demo.complete_journey import CLOCK, History, Mailed, Purchases, Redeemed
 from fieldwise_runtime.rules import violations
 
+DAY = 1_500_000_000
 NOTHING = np.array([], np.int64)
 
 
@@ -76,7 +77,7 @@ def test_every_line_of_the_source_is_one_event_and_no_cent_is_lost(sent: list[In
 
 def test_no_two_events_share_an_id(sent: list[IngestEventsRequest], history: History) -> None:
     ids = {(event.source, event.event_id) for batch in sent for event in batch.events}
-    assert len(ids) == len(history)
+    assert len(ids) == len(history) + 2 * len(set(history.purchases.household.tolist()))
 
 
 def test_every_event_is_known_when_it_happens_before_the_clock(sent: list[IngestEventsRequest]) -> None:
@@ -117,7 +118,19 @@ def test_what_is_not_a_purchase_travels_with_the_purchases_of_its_time() -> None
     sent = list(events.batches(history, size=1))
     campaigns = [[e.mailing.campaign for e in b.events if e.HasField("mailing")] for b in sent]
     assert campaigns == [["0", "1"], ["2"], ["3"]]
-    assert sum(len(batch.events) for batch in sent) == len(history)
+    assert sum(not e.HasField("consent") for batch in sent for e in batch.events) == len(history)
+
+
+def test_each_household_consents_with_its_first_purchase_and_the_consent_says_that_it_is_synthetic() -> None:
+    history = small(bought((7, DAY + 10), (8, DAY + 20), (7, DAY + 30)))
+    sent = [event for batch in events.batches(history) for event in batch.events if event.HasField("consent")]
+    told = {(e.customer, e.event_time.seconds, e.consent.purpose, e.consent.proof) for e in sent}
+    assert told == {
+        (f"customers/{household}", second, purpose, "synthetic")
+        for household, second in ((7, DAY + 10), (8, DAY + 20))
+        for purpose in events.CONSENTED
+    }
+    assert all(violations(event) == [] for event in sent)
 
 
 def test_mailings_alone_make_one_batch() -> None:

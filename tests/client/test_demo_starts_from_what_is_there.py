@@ -23,6 +23,8 @@ from fieldwise_client.installation import Installation
 from fieldwise_client.progress import Progress
 
 LINES = 2 * events.BATCH_EVENTS + 10
+# Those of the one household.
+CONSENTS = len(events.CONSENTED)
 
 
 class Cut(Exception):
@@ -139,14 +141,14 @@ def test_a_load_that_was_cut_off_goes_on_where_it_stopped(tmp_path: Path) -> Non
     installation.cut_after = 99
     opened(installation, tmp_path)
     assert installation.did[:2] == ["batch 1", "batch 2"]
-    assert len(installation.known) == LINES
+    assert len(installation.known) == LINES + CONSENTS
 
 
 def test_a_marker_whose_database_is_gone_loads_everything_again(tmp_path: Path) -> None:
     opened(Remembering(), tmp_path)
     empty = Remembering()
     opened(empty, tmp_path)
-    assert len(empty.known) == LINES
+    assert len(empty.known) == LINES + CONSENTS
     assert "train-models" in empty.did
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from fieldwise.profile.v1.profile_pb2 import Profile
 from fieldwise_client.plan.files import read_question
 from tests.client.fake_gateway import FakeGatewayServicer, serving
+from tests.client.fake_profile import FakeProfile
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FILES = ("accounts.csv", "reps.csv", "now.csv")
@@ -19,12 +21,21 @@ FILES = ("accounts.csv", "reps.csv", "now.csv")
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    with serving(FakeGatewayServicer()) as where:
+    profile = FakeProfile()
+    known = Profile(name="customers/1", event_count=41, tags=["tags/loyal"])
+    known.traits.add(name="favourite_category", text="CHEESE", evidence_count=34)
+    profile.answers["GetProfile"] = lambda _: [known]
+    with serving(FakeGatewayServicer(), profile) as where:
         yield where
 
 
 @pytest.mark.parametrize(
-    ("name", "printed"), [("decide.py", "actions/call-check-in"), ("decide_async.py", "customers/3")]
+    ("name", "printed"),
+    [
+        ("decide.py", "actions/call-check-in"),
+        ("decide_async.py", "customers/3"),
+        ("customer.py", "favourite_category CHEESE from 34 events"),
+    ],
 )
 def test_an_example_prints_its_answer(name: str, printed: str, address: str) -> None:
     environ = {**os.environ, "FIELDWISE_GATEWAY_ADDRESS": address}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,9 @@ from fieldwise.allocation.v1 import price_pb2
 from fieldwise.forecast.v1 import forecast_service_pb2 as forecast_pb
 from fieldwise.forecast.v1 import forecast_service_pb2_grpc as forecast_grpc
 from fieldwise.gateway.v1 import gateway_service_pb2_grpc as gateway_grpc
+from fieldwise.profile.v1 import privacy_service_pb2 as privacy_pb
+from fieldwise.profile.v1 import privacy_service_pb2_grpc as privacy_grpc
+from fieldwise.profile.v1 import profile_pb2
 from fieldwise.profile.v1 import profile_service_pb2 as profile_pb
 from fieldwise.profile.v1 import profile_service_pb2_grpc as profile_grpc
 from fieldwise.recommend.v1 import decision_pb2
@@ -24,6 +27,7 @@ from fieldwise.recommend.v1 import recommend_service_pb2 as recommend_pb
 from fieldwise.recommend.v1 import recommend_service_pb2_grpc as recommend_grpc
 from fieldwise.type.v1 import provenance_pb2
 from fieldwise_runtime import deadlines
+from fieldwise_runtime.errors import InvalidRequest, NotFound, Violation
 from fieldwise_runtime.server import RunningServer, Service, start
 
 KNOWN = ("customers/known-1", "customers/known-2")
@@ -59,6 +63,14 @@ class FakeProfile(profile_grpc.ProfileServiceServicer):
         self.batches: list[profile_pb.IngestEventsRequest] = []
         self.rejects = False
         self.drained = asyncio.Event()
+        self.read: list[profile_pb.GetProfileRequest] = []
+        self.watched: list[profile_pb.WatchProfilesRequest] = []
+        # The fake has only the methods that the gateway's tests reach.
+        self.privacy = FakePrivacy()  # type: ignore[abstract]  # see above
+        self.withheld: set[str] = set()
+        self.looked = asyncio.Event()
+        self.refuses_tokens = False
+        self.changes: list[tuple[str, profile_pb.ChangeKind.ValueType]] = []
 
     async def BatchGetProfiles(self, request: Any, context: Any) -> Any:
         await self.mood.act(context)
@@ -67,11 +79,38 @@ class FakeProfile(profile_grpc.ProfileServiceServicer):
         answer.feature_set.id = "customer-behaviour"
         answer.feature_set.columns.add(name="purchase_days_28d")
         for name in known:
+            if name in self.withheld:
+                answer.profiles.add(name=name, withheld=True, refused_channels=["email"])
+                continue
             profile = answer.profiles.add(name=name, event_count=7, usual_gap_days=7.0)
             profile.features.set_id, profile.features.set_version = "customer-behaviour", 1
             profile.features.values.append(4.0)
             profile.features.as_of.CopyFrom(request.as_of)
             profile.fresh_at.CopyFrom(request.as_of)
+        return answer
+
+    async def GetProfile(self, request: Any, context: Any) -> Any:
+        await self.mood.act(context)
+        self.read.append(request)
+        if request.name not in KNOWN:
+            raise NotFound(request.name, "ingest an event of his first", reason="CUSTOMER_NOT_FOUND")
+        return profile_pb2.Profile(name=request.name, as_of=request.as_of, event_count=7)
+
+    async def WatchProfiles(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        self.watched.append(request)
+        for name in request.names:
+            yield profile_pb2.Profile(name=name, event_count=7)
+        await self.mood.act(context)
+
+    async def ListChanges(self, request: Any, context: Any) -> Any:
+        self.looked.set()
+        if self.refuses_tokens and request.page_token:
+            self.refuses_tokens = False
+            raise InvalidRequest([Violation.of("page_token", request.page_token, "begin anew")])
+        after = len(self.changes) if request.from_now else int(request.page_token or 0)
+        answer = profile_pb.ListChangesResponse(next_page_token=str(len(self.changes)))
+        for sequence, (customer, kind) in enumerate(self.changes[after:], after + 1):
+            answer.changes.add(sequence=sequence, customer=customer, kind=kind)
         return answer
 
     async def ListCustomers(self, request: Any, context: Any) -> Any:
@@ -99,6 +138,50 @@ class FakeProfile(profile_grpc.ProfileServiceServicer):
         self.drained.set()
 
 
+class FakePrivacy(privacy_grpc.PrivacyServiceServicer):
+    """Erases at once and signs whatever it is told; what it said stays in ``receipts``."""
+
+    def __init__(self) -> None:
+        self.receipts: dict[str, privacy_pb.ErasureReceipt] = {}
+        self.retentions = 0
+        self.refuses = False
+        self.said: Callable[[privacy_pb.SetConsentRequest], None] = lambda _: None
+
+    async def EraseCustomer(self, request: Any, context: Any) -> Any:
+        if self.refuses:
+            raise NotFound(request.name, "give a customer who is known", reason="CUSTOMER_NOT_FOUND")
+        receipt = self.receipts.setdefault(
+            request.request_id,
+            privacy_pb.ErasureReceipt(
+                request_id=request.request_id, customers=[request.name], erase_time=request.decision_time
+            ),
+        )
+        if not receipt.parts:
+            receipt.parts.add(place="profile", counts={"events": 7})
+        return receipt
+
+    async def SetConsent(self, request: Any, context: Any) -> Any:
+        self.said(request)
+        return privacy_pb.ConsentState(name=request.name)
+
+    async def ConfirmErasure(self, request: Any, context: Any) -> Any:
+        receipt = self.receipts[request.request_id]
+        receipt.parts.append(request.part)
+        return receipt
+
+    async def ListErasures(self, request: Any, context: Any) -> Any:
+        lacking = [
+            receipt
+            for receipt in self.receipts.values()
+            if set(request.missing) - {part.place for part in receipt.parts}
+        ]
+        return privacy_pb.ListErasuresResponse(receipts=lacking)
+
+    async def ApplyRetention(self, request: Any, context: Any) -> Any:
+        self.retentions += 1
+        return privacy_pb.ApplyRetentionResponse(removed={"search": 3})
+
+
 class FakeForecast(forecast_grpc.ForecastServiceServicer):
     def __init__(self, mood: Mood) -> None:
         self.mood = mood
@@ -119,6 +202,7 @@ class FakeForecast(forecast_grpc.ForecastServiceServicer):
         return answer
 
     async def ListModelVersions(self, request: Any, context: Any) -> Any:
+        await self.mood.act(context)
         answer = forecast_pb.ListModelVersionsResponse()
         answer.versions.add(name="models/buys-28d/versions/1").train_time.FromJsonString(self.trained)
         return answer
@@ -187,6 +271,7 @@ class FakeRecommend(recommend_grpc.RecommendServiceServicer):
         self.mood = mood
         self.requests: list[recommend_pb.BatchRecommendActionsRequest] = []
         self.decided: dict[str, tuple[str, decision_pb2.Decision]] = {}
+        self.erased: list[str] = []
 
     async def BatchRecommendActions(self, request: Any, context: Any) -> Any:
         await self.mood.act(context)
@@ -223,6 +308,11 @@ class FakeRecommend(recommend_grpc.RecommendServiceServicer):
                 return decision
         await context.abort(grpc.StatusCode.NOT_FOUND, f"{request.name} does not exist")
         return None
+
+    async def EraseCustomers(self, request: Any, context: Any) -> Any:
+        await self.mood.act(context)
+        self.erased += request.names
+        return recommend_pb.EraseCustomersResponse(counts={"decisions": 2})
 
     async def GetCommitments(self, request: Any, context: Any) -> Any:
         return recommend_pb.GetCommitmentsResponse()
@@ -272,7 +362,13 @@ def _register(name: str, fake: Any) -> Any:
         "allocation": allocation_grpc.add_AllocationServiceServicer_to_server,
         "recommend": recommend_grpc.add_RecommendServiceServicer_to_server,
     }
-    return lambda server: adders[name](fake, server)  # type: ignore[operator]  # the four have no common type
+
+    def register(server: grpc.aio.Server) -> None:
+        adders[name](fake, server)  # type: ignore[operator]  # the four have no common type
+        if name == "profile":
+            privacy_grpc.add_PrivacyServiceServicer_to_server(fake.privacy, server)
+
+    return register
 
 
 async def started() -> Fakes:

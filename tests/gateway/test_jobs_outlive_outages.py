@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import grpc
 import pytest
 import pytest_asyncio
 
+from fieldwise.gateway.v1.jobs_service_pb2 import JobRun
+from fieldwise.profile.v1.privacy_service_pb2 import ErasureReceipt
 from fieldwise_gateway import __main__ as gateway_main
 from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.clock import BusinessClock
@@ -45,8 +47,9 @@ class Due:
     clocks: ClockStore
 
     async def runs(self) -> list[tuple[str, bool]]:
-        """Jobs that ran, oldest first, and whether each failed."""
-        return [(run.job, bool(run.fault)) for run in reversed(await self.store.newest(100))]
+        """Jobs that ran, oldest first, and whether each failed; not what is done every day whatever else is due."""
+        runs = [(run.job, bool(run.fault)) for run in reversed(await self.store.newest(100))]
+        return [run for run in runs if run != ("apply-retention", False)]
 
     async def until(self, job: str, *, failed: bool) -> None:
         """Wait for such a run, at most 10 s."""
@@ -199,6 +202,39 @@ async def test_jobs_without_their_schedule_are_not_serving_and_never_set_the_clo
     assert await due.clocks.read() is None, "the clock is the gateway's to set"
     await service.on_stop()
     assert not (await service.ready())[""]
+
+
+async def test_old_things_are_deleted_every_day_without_being_asked(due: Due) -> None:
+    await due.schedule.look()
+    await due.schedule.look()
+    assert due.fakes.profile.privacy.retentions == 1
+    await due.clocks.start_at(CHRISTMAS + timedelta(days=1))
+    await due.schedule.look()
+    assert due.fakes.profile.privacy.retentions == 2
+
+
+async def test_an_erasure_that_was_cut_off_is_finished(due: Due) -> None:
+    privacy = due.fakes.profile.privacy
+    privacy.receipts["letter-3"] = ErasureReceipt(request_id="letter-3", customers=["customers/known-1"])
+    privacy.receipts["letter-3"].parts.add(place="profile")
+    await due.schedule.look()
+    assert due.fakes.recommend.erased == ["customers/known-1"]
+    assert len(privacy.receipts["letter-3"].parts) == 6
+
+
+async def test_what_somebody_asked_for_once_comes_again_in_its_time(due: Due) -> None:
+    await due.schedule.look()
+    assert "fit-segments" not in {job for job, _ in await due.runs()}
+    asked = JobRun(job="fit-segments")
+    asked.decision_time.FromDatetime(CHRISTMAS)
+    await due.store.add(asked)
+    await due.schedule.look()
+    assert [job for job, _ in await due.runs()].count("fit-segments") == 1
+    await due.clocks.start_at(NEW_YEAR)
+    await due.schedule.look()
+    await due.schedule.look()
+    # The fake fits nothing: a run that failed is not tried again with every look, but in its time.
+    assert (await due.runs()).count(("fit-segments", True)) == 1
 
 
 async def test_jobs_follow_the_clock(due: Due) -> None:

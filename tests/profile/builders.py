@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
+import tempfile
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from fieldwise.profile.v1 import event_pb2, profile_pb2, profile_service_pb2
+from fieldwise.profile.v1 import consent_pb2, event_pb2, profile_pb2, profile_service_pb2
 from fieldwise.profile.v1.profile_service_pb2_grpc import ProfileServiceStub
 from fieldwise.type.v1 import money_pb2
 from fieldwise_profile.__main__ import PACKAGE, wired
@@ -111,7 +116,26 @@ def batch(
 
 
 def settings(url: str, **changed: Any) -> Settings:
-    return Settings(listen="127.0.0.1:0", database_url=url, **changed)
+    return Settings(listen="127.0.0.1:0", database_url=url, **{"keys": keys_of(url), **changed})
+
+
+def keys_of(url: str) -> str:
+    """Key file of a database: beside a SQLite file by default, in a temporary folder for PostgreSQL."""
+    return "" if url.startswith("sqlite") else str(_temporary_folder() / "profile.keys")
+
+
+@cache
+def _temporary_folder() -> Path:
+    folder = tempfile.TemporaryDirectory(prefix="fieldwise-keys-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
+def migrate(url: str, keys: str = "") -> None:
+    """Brings the database to the newest revision, and makes its key file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIELDWISE_PROFILE_KEYS", keys or keys_of(url))
+        migrations.migrate(url, PACKAGE)
 
 
 class Client:
@@ -132,17 +156,21 @@ class Client:
         return [answer async for answer in self.stub.IngestEvents(requests())]
 
     async def profiles(self, names: Sequence[str], as_of: float = NOW) -> list[profile_pb2.Profile]:
-        request = profile_service_pb2.BatchGetProfilesRequest(names=names, as_of=at(as_of))
+        request = profile_service_pb2.BatchGetProfilesRequest(
+            names=names, as_of=at(as_of), purpose=consent_pb2.PURPOSE_DECISION
+        )
         return list((await self.stub.BatchGetProfiles(request)).profiles)
 
     async def profile(self, customer: str = "1", as_of: float = NOW) -> profile_pb2.Profile:
-        request = profile_service_pb2.GetProfileRequest(name=f"customers/{customer}", as_of=at(as_of))
+        request = profile_service_pb2.GetProfileRequest(
+            name=f"customers/{customer}", as_of=at(as_of), purpose=consent_pb2.PURPOSE_DECISION
+        )
         return await self.stub.GetProfile(request)
 
     async def rows(self, *cutoffs: float, names: Sequence[str] = ()) -> dict[tuple[float, str], list[float]]:
         """Feature rows by cut-off and name."""
         request = profile_service_pb2.StreamFeaturesRequest(
-            cutoffs=[at(each) for each in cutoffs], names=names
+            purpose=consent_pb2.PURPOSE_TRAINING, cutoffs=[at(each) for each in cutoffs], names=names
         )
         found: dict[tuple[float, str], list[float]] = {}
         columns = 0
@@ -157,7 +185,7 @@ class Client:
 @asynccontextmanager
 async def serving(url: str, **changed: Any) -> AsyncIterator[Client]:
     """A server in this process on the migrated database, and a caller of it."""
-    migrations.migrate(url, PACKAGE)
+    migrate(url, changed.get("keys", ""))
     running = await server.start(await wired(settings(url, **changed)))
     try:
         address = f"127.0.0.1:{running.port}"

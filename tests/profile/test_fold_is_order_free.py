@@ -120,5 +120,7 @@ def test_a_window_at_midnight_is_exactly_so_many_days() -> None:
 
 def test_the_layout_is_what_its_module_says() -> None:
     plain = zlib.decompress(encode(State()))
-    assert plain[:4] == b"\x02[]\x00"
-    assert not any(struct.unpack(f"<{(len(plain) - 4) // 8}q", plain[4:]))
+    assert plain[:9] == b"\x03[[],{}]\x00"
+    count, *numbers = struct.unpack(f"<{(len(plain) - 9) // 8}q", plain[9:])
+    assert count == len(numbers)
+    assert not any(numbers)

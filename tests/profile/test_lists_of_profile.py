@@ -8,7 +8,7 @@ from collections import defaultdict
 import grpc
 import pytest
 
-from fieldwise.profile.v1 import event_pb2, profile_service_pb2
+from fieldwise.profile.v1 import consent_pb2, event_pb2, profile_service_pb2
 from fieldwise_runtime.errors import from_rpc_error
 from tests.profile.builders import DAY, NOW, Client, at, batch, outcome, purchase, serving, usd
 
@@ -21,7 +21,9 @@ async def names_by_pages(client: Client, size: int) -> tuple[list[list[str]], in
     pages: list[list[str]] = []
     token = ""
     while True:
-        request = profile_service_pb2.ListCustomersRequest(page_size=size, page_token=token)
+        request = profile_service_pb2.ListCustomersRequest(
+            page_size=size, page_token=token, purpose=consent_pb2.PURPOSE_TRAINING
+        )
         answer = await client.stub.ListCustomers(request)
         pages.append(list(answer.names))
         token = answer.next_page_token
@@ -58,10 +60,14 @@ async def test_a_negative_page_and_a_foreign_token_are_refused(
     async with serving(sqlite_database_url) as client:
         calls = (
             client.stub.ListCustomers(
-                profile_service_pb2.ListCustomersRequest(page_size=size, page_token=token)
+                profile_service_pb2.ListCustomersRequest(
+                    page_size=size, page_token=token, purpose=consent_pb2.PURPOSE_TRAINING
+                )
             ),
             client.stub.ListOutcomeEvents(
-                profile_service_pb2.ListOutcomeEventsRequest(page_size=size, page_token=token)
+                profile_service_pb2.ListOutcomeEventsRequest(
+                    page_size=size, page_token=token, purpose=consent_pb2.PURPOSE_TRAINING
+                )
             ),
         )
         for call in calls:
@@ -82,7 +88,9 @@ async def test_outcomes_come_whole_in_the_order_in_which_they_became_durable(dat
         got: list[event_pb2.Event] = []
         token = ""
         while True:
-            request = profile_service_pb2.ListOutcomeEventsRequest(page_size=2, page_token=token)
+            request = profile_service_pb2.ListOutcomeEventsRequest(
+                page_size=2, page_token=token, purpose=consent_pb2.PURPOSE_TRAINING
+            )
             answer = await client.stub.ListOutcomeEvents(request)
             token = answer.next_page_token
             if not answer.events:
@@ -90,7 +98,9 @@ async def test_outcomes_come_whole_in_the_order_in_which_they_became_durable(dat
             got += answer.events
         await client.ingest(batch([outcome("later")]))
         after = await client.stub.ListOutcomeEvents(
-            profile_service_pb2.ListOutcomeEventsRequest(page_token=token)
+            profile_service_pb2.ListOutcomeEventsRequest(
+                page_token=token, purpose=consent_pb2.PURPOSE_TRAINING
+            )
         )
     assert got == told
     assert [event.event_id for event in after.events] == ["later"]
@@ -98,7 +108,7 @@ async def test_outcomes_come_whole_in_the_order_in_which_they_became_durable(dat
 
 async def weekly(client: Client, start: float | None, as_of: float) -> dict[str, tuple[int, list[int]]]:
     request = profile_service_pb2.StreamWeeklySalesRequest(
-        start=None if start is None else at(start), as_of=at(as_of)
+        purpose=consent_pb2.PURPOSE_TRAINING, start=None if start is None else at(start), as_of=at(as_of)
     )
     return {
         series.category: (series.first_week.seconds, list(series.amount_micros))

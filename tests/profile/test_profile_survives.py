@@ -20,10 +20,13 @@ import sqlalchemy as sa
 
 from fieldwise.profile.v1 import event_pb2, profile_pb2, profile_service_pb2
 from fieldwise.profile.v1.profile_service_pb2_grpc import ProfileServiceStub
-from fieldwise_profile.__main__ import main
-from fieldwise_profile.states import CHECKPOINT_EVENTS
-from fieldwise_runtime import health
-from tests.profile.builders import DAY, NOW, Client, batch, purchase, serving
+from fieldwise_profile.__main__ import PACKAGE, main
+from fieldwise_profile.reading import Reader
+from fieldwise_profile.states import CHECKPOINT_EVENTS, States
+from fieldwise_profile.store import appending
+from fieldwise_runtime import health, migrations
+from fieldwise_runtime.database import Database
+from tests.profile.builders import DAY, NOW, Client, batch, event, purchase, serving
 
 NAMES = [f"customers/{n}" for n in range(6)]
 
@@ -238,3 +241,21 @@ async def test_health_follows_the_database(sqlite_database_url: str) -> None:
     async with serving(sqlite_database_url) as client:
         for name in ("", "fieldwise.profile.v1.ProfileService"):
             assert await asyncio.to_thread(health.probe, client.address, name) == "SERVING"
+
+
+async def test_memory_is_bounded_by_browsing_and_who_was_forgotten_is_read_again(
+    sqlite_database_url: str,
+) -> None:
+    migrations.migrate(sqlite_database_url, PACKAGE)
+    database = Database.open(sqlite_database_url)
+    states = States(database, 0, 1_000, most_browsing=50)
+    looked = event_pb2.View(product="p", category="CHEESE", dwell_ms=9_000)
+    sent = [event(f"{c}.{n}", str(c), NOW - 90 * n, view=looked) for n in range(9) for c in range(20)]
+    events = Reader("USD").read(batch(sent)).events
+    for start in range(0, len(events), 30):
+        some = events[start : start + 30]
+        await states.committed(await database.write(lambda c, some=some: appending.append(c, some)))  # type: ignore[misc]  # mypy cannot infer a lambda's default
+        assert states.browsing <= 50 + 30
+    found = await states.of([f"customers/{c}" for c in range(20)])
+    assert [live.state.count for live in found.values()] == [9] * 20
+    await database.close()

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 import grpc
 import pytest
 
-from fieldwise.profile.v1 import event_pb2, profile_pb2, profile_service_pb2
+from fieldwise.profile.v1 import consent_pb2, event_pb2, profile_pb2, profile_service_pb2
 from fieldwise.type.v1 import features_pb2
 from fieldwise_profile.core.features import COLUMNS
 from fieldwise_runtime.errors import from_rpc_error
@@ -80,7 +80,8 @@ async def test_who_asked_not_to_be_contacted_is_known_at_once_and_after_a_restar
         then = await client.profile(as_of=NOW - 120)
     async with serving(database_url) as client:
         restarted = await client.profile()
-    assert [each.opted_out for each in (before, after, other, then)] == [False, True, False, False]
+    # What he asked for holds at once, also for whoever looks at an earlier moment.
+    assert [each.opted_out for each in (before, after, other, then)] == [False, True, False, True]
     assert restarted == after
 
 
@@ -152,12 +153,16 @@ async def test_the_feature_set_travels_with_the_numbers(sqlite_database_url: str
         event.purchase.amount.currency_code = event.purchase.discount.currency_code = "CNY"
         await client.ingest(batch([event]))
         answer = await client.stub.BatchGetProfiles(
-            profile_service_pb2.BatchGetProfilesRequest(names=["customers/1"], as_of=at(NOW))
+            profile_service_pb2.BatchGetProfilesRequest(
+                names=["customers/1"], as_of=at(NOW), purpose=consent_pb2.PURPOSE_DECISION
+            )
         )
         sets = [
             message.feature_set
             async for message in client.stub.StreamFeatures(
-                profile_service_pb2.StreamFeaturesRequest(cutoffs=[at(NOW)])
+                profile_service_pb2.StreamFeaturesRequest(
+                    cutoffs=[at(NOW)], purpose=consent_pb2.PURPOSE_TRAINING
+                )
             )
         ]
     (profile,) = answer.profiles

@@ -8,7 +8,7 @@ import struct
 import grpc
 import pytest
 
-from fieldwise.profile.v1 import event_pb2, profile_service_pb2
+from fieldwise.profile.v1 import consent_pb2, event_pb2, profile_service_pb2
 from fieldwise_profile.training import Training
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import from_rpc_error
@@ -135,7 +135,9 @@ async def test_a_customer_nobody_knew_then_is_not_found_then(database_url: str) 
             batch([purchase("a", "1", NOW - 9 * DAY, NOW - 2 * DAY), purchase("b", "2", NOW - 9 * DAY)])
         )
         request = profile_service_pb2.BatchGetProfilesRequest(
-            names=["customers/9", "customers/2", "customers/1"], as_of=at(NOW - 5 * DAY)
+            purpose=consent_pb2.PURPOSE_TRAINING,
+            names=["customers/9", "customers/2", "customers/1"],
+            as_of=at(NOW - 5 * DAY),
         )
         answer = await client.stub.BatchGetProfiles(request)
         assert [profile.name for profile in answer.profiles] == ["customers/2"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import grpc
 import pytest
 
+from fieldwise.profile.v1.profile_pb2 import Profile
 from fieldwise.recommend.v1.decision_pb2 import (
     VERDICT_ACT,
     VERDICT_LEAVE_ALONE,
@@ -23,6 +24,7 @@ from fieldwise_recommend.core.contact_time import best_time
 from fieldwise_recommend.core.policy import Policy
 from fieldwise_runtime.errors import RpcFault, from_rpc_error
 from tests.recommend.recommend_builders import (
+    CATALOGUE,
     DAY,
     NOW,
     a_profile,
@@ -49,6 +51,27 @@ def test_an_unknown_customer_gets_only_what_asks_nothing_of_the_past() -> None:
     assert set(codes(decision).values()) == {"COLD_START"}
     assert "scores" in decision.assumed
     assert decision.verdict == VERDICT_ACT
+
+
+def test_who_withholds_his_consent_is_decided_about_by_nothing_and_left_alone() -> None:
+    profile = Profile(name="customers/1", withheld=True)
+    inputs = inputs_for(profile=profile, cold=True)
+    inputs.profile.CopyFrom(profile)
+    decision = made_from(inputs, prices(minute=0, coupon=0, slot=0), PLAIN_POLICY).decision
+    assert decision.verdict == VERDICT_LEAVE_ALONE
+    assert set(codes(decision).values()) == {"CONSENT_WITHHELD"}
+
+
+@pytest.mark.parametrize("channel", ["call", "email", "mail"])
+def test_a_refused_channel_is_not_used_and_the_others_are(channel: str) -> None:
+    profile = a_profile()
+    profile.refused_channels.append(channel)
+    made = made_from(inputs_for(profile=profile), prices(minute=0, coupon=0, slot=0), PLAIN_POLICY)
+    by_channel = {action.name: action.channel for action in CATALOGUE.actions}
+    refused = {action for action, code in codes(made.decision).items() if code == "CHANNEL_REFUSED"}
+    assert refused == {action for action, used in by_channel.items() if used == channel}
+    assert channel not in {by_channel[offer.action.name] for offer in made.case.offers}
+    assert made.decision.verdict == VERDICT_ACT
 
 
 def test_who_asked_not_to_be_contacted_is_left_alone() -> None:

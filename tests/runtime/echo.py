@@ -11,6 +11,7 @@ import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from fieldwise.profile.v1 import profile_service_pb2 as pb
+from fieldwise.profile.v1.consent_pb2 import PURPOSE_REPORTING
 from fieldwise_runtime.channels import connect
 from fieldwise_runtime.server import RunningServer, Service, start
 from fieldwise_runtime.traced_channel import TracedChannel
@@ -21,7 +22,7 @@ RESPONSE = pb.ListCustomersResponse
 
 
 def request(page_size: int = 1, page_token: str = "") -> pb.ListCustomersRequest:
-    return REQUEST(page_size=page_size, page_token=page_token)
+    return REQUEST(page_size=page_size, page_token=page_token, purpose=PURPOSE_REPORTING)
 
 
 def moment(seconds: int = 1_700_000_000) -> Timestamp:

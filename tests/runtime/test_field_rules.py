@@ -12,7 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fieldwise.profile.v1 import event_pb2, profile_service_pb2
+from fieldwise.profile.v1 import consent_pb2, event_pb2, profile_service_pb2
 from fieldwise.type.v1 import rules_pb2
 from fieldwise_runtime.rules import violations
 
@@ -138,9 +138,14 @@ def test_large_finite_numbers_are_not_mistaken_for_infinite_ones() -> None:
 
 
 def test_a_value_that_is_not_set_is_judged_by_required_alone() -> None:
-    assert told(profile_service_pb2.ListCustomersRequest(page_size=0)) == []
+    reading = consent_pb2.PURPOSE_REPORTING
+    assert told(profile_service_pb2.ListCustomersRequest(page_size=0, purpose=reading)) == []
     missing = told(profile_service_pb2.GetProfileRequest())
-    assert missing == ["name: got nothing; set it", "as_of: got nothing; set it"]
+    assert missing == [
+        "name: got nothing; set it",
+        "as_of: got nothing; set it",
+        "purpose: got nothing; set it",
+    ]
 
 
 @pytest.mark.parametrize("seconds", [-62_135_596_800, 0, 946_684_799, 4_102_444_800, 32_503_680_000])

@@ -112,3 +112,18 @@ def test_two_processes_may_migrate_at_once(database_url: str, package: Package) 
 def test_a_database_that_does_not_answer_is_named_with_a_remedy(package: Package) -> None:
     with pytest.raises(Unavailable, match=r"postgresql\+psycopg://nobody:\*\*\*@.* does not answer"):
         migrations.migrate("postgresql://nobody:secret@127.0.0.1:1/none?connect_timeout=1", package.name)
+
+
+def test_what_a_service_needs_beside_its_tables_is_prepared_after_each_migration(
+    sqlite_database_url: str, package: Package
+) -> None:
+    beside = package.versions.parents[1]
+    beside.joinpath("preparing.py").write_text(
+        "from pathlib import Path\n"
+        "def prepare(url):\n"
+        "    with Path(__file__).with_name('prepared').open('a') as file:\n"
+        "        file.write(url + '\\n')\n"
+    )
+    migrations.migrate(sqlite_database_url, package.name)
+    migrations.migrate(sqlite_database_url, package.name)
+    assert beside.joinpath("prepared").read_text() == 2 * f"{sqlite_database_url}\n"

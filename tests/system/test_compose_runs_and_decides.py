@@ -132,7 +132,8 @@ def test_all_services_start_healthy_take_events_plan_price_and_decide(
 ) -> None:
     history = households()
     answers = list(installation.ingest(events.batches(history)))
-    assert sum(answer.accepted for answer in answers) == len(history)
+    consents = len(events.CONSENTED) * HOUSEHOLDS
+    assert sum(answer.accepted for answer in answers) == len(history) + consents
     assert installation.customers_known() == HOUSEHOLDS
 
     made = staff(HOUSEHOLDS, full=False)

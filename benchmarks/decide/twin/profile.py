@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from benchmarks.decide.twin import wire
 from benchmarks.decide.twin.serving import serve
 from fieldwise.profile.v1.profile_service_pb2 import IngestEventsRequest
+from fieldwise_profile import preparing
 from fieldwise_profile.core.features import FEATURE_SET_ID, FEATURE_SET_VERSION, Purchases, features_of
 from fieldwise_profile.core.fold import State
 from fieldwise_profile.core.portrait import popular_unbought, portrait
@@ -72,7 +73,7 @@ def pictured(customer: str, state: State, moment: int, popular: Popular) -> wire
         ],
         popular_unbought=[
             wire.Popular(category=category, customer_share=share)
-            for category, share in popular_unbought(state, popular)
+            for category, share in popular_unbought(state, popular.shares)
         ],
         usual_hour=seen.usual_hour,
         quality=seen.quality,
@@ -88,7 +89,8 @@ async def opened(app: FastAPI) -> AsyncIterator[None]:
     database = Database.open(settings.database_url)
     states = States(database, await database.read(appending.position), settings.cached_customers)
     app.state.viewing = Viewing(database, states)
-    app.state.ingest = Ingest(database, states)
+    sealing = preparing.opened(settings.database_url, settings.keys)
+    app.state.ingest = Ingest(database, states, sealing)
     app.state.reader = Reader(settings.currency)
     app.state.pictures = Pictures()
     yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fieldwise.profile.v1 import consent_pb2
 from fieldwise.profile.v1 import profile_service_pb2 as profile_pb
 from fieldwise.recommend.v1 import recommend_service_pb2 as recommend_pb
 from fieldwise_gateway.backends import Backends
@@ -35,7 +36,9 @@ async def _next_page(backends: Backends, store: JobStore) -> profile_pb.ListOutc
     # Asked every second and mostly in vain.
     with unrecorded():
         return await backends.profile.ListOutcomeEvents(
-            profile_pb.ListOutcomeEventsRequest(page_size=_PAGE, page_token=position)
+            profile_pb.ListOutcomeEventsRequest(
+                page_size=_PAGE, page_token=position, purpose=consent_pb2.PURPOSE_SERVICE
+            )
         )
 
 

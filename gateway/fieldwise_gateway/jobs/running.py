@@ -10,6 +10,7 @@ from datetime import datetime
 from fieldwise.gateway.v1 import jobs_service_pb2 as jobs_pb
 from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.clock import BusinessClock
+from fieldwise_gateway.jobs import upkeep
 from fieldwise_gateway.jobs.carrying import carry_outcomes
 from fieldwise_gateway.jobs.pricing import solve_prices
 from fieldwise_gateway.jobs.store import JobStore
@@ -28,6 +29,13 @@ class Jobs:
             "solve-prices": self._solve_prices,
             "train-models": self._train_models,
             "carry-outcomes": self._carry_outcomes,
+            "fit-segments": self._upkeep(upkeep.fit_segments),
+            "fit-lifecycle": self._upkeep(upkeep.fit_lifecycle),
+            "measure-accuracy": self._upkeep(upkeep.measure_accuracy),
+            "resolve-identities": self._upkeep(upkeep.resolve_identities),
+            "report-tags": self._upkeep(upkeep.report_tags),
+            "apply-retention": self._upkeep(upkeep.apply_retention),
+            "finish-erasures": self._upkeep(upkeep.finish_erasures),
         }
         self._locks = {job: asyncio.Lock() for job in self._works}
 
@@ -48,6 +56,12 @@ class Jobs:
                 run.took.FromMicroseconds(round((time.monotonic() - begun) * 1e6))
                 await self._store.add(run)
             return run
+
+    def _upkeep(
+        self, work: Callable[[Backends, datetime], Awaitable[tuple[str, list[str]]]]
+    ) -> Callable[[datetime, str], Awaitable[tuple[str, list[str]]]]:
+        # Each goes over what is there now, so that a repetition needs no id to be recognised by.
+        return lambda now, _request_id: work(self._backends, now)
 
     async def newest(self, most: int) -> list[jobs_pb.JobRun]:
         """The newest runs, newest first."""

@@ -1,5 +1,6 @@
 """The schedule: outcomes every second, prices when a period has none or they rest on other budgets or another plan,
-models when a week of new events is behind them.
+models when a week of new events is behind them; erasures are finished at once, old things deleted every day; what profile does
+over all customers comes again in its time once somebody asked for it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from fieldwise.allocation.v1 import allocation_service_pb2 as allocation_pb
 from fieldwise.forecast.v1 import forecast_service_pb2 as forecast_pb
 from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.clock import BusinessClock
+from fieldwise_gateway.erasing import Erasing
 from fieldwise_gateway.jobs.carrying import carry_outcomes
 from fieldwise_gateway.jobs.running import Jobs
 from fieldwise_gateway.jobs.store import JobStore
@@ -26,6 +28,15 @@ from fieldwise_runtime.tracing import mark_failed, tracer, unrecorded
 log = get_logger(__name__)
 
 RETRAIN_AFTER = timedelta(weeks=1)
+# The first run of these is asked for by a person; from then on they come again by themselves.
+AGAIN_AFTER = {
+    "resolve-identities": timedelta(days=1),
+    "fit-segments": timedelta(weeks=1),
+    "fit-lifecycle": timedelta(weeks=1),
+    "measure-accuracy": timedelta(weeks=1),
+    "report-tags": timedelta(weeks=4),
+}
+RETENTION_AFTER = timedelta(days=1)
 
 
 class Schedule:
@@ -36,6 +47,7 @@ class Schedule:
         self._backends = backends
         self._store = store
         self._clock = clock
+        self._erasures = Erasing(backends, clock.now)
         self._faults: dict[str, str] = {}
 
     async def every(self, seconds: float) -> None:
@@ -51,8 +63,16 @@ class Schedule:
             await self._guarded("carry-outcomes", carry_outcomes(self._backends, self._store))
 
     async def look(self) -> None:
-        """Run what is due now. A training that fails does not keep prices from being solved."""
+        """Run what is due now. A job that fails keeps no other from being run."""
         now = await self._clock.refresh()
+        await self._keep_promises(now)
+        await self._train_and_price(now)
+        for job, again in AGAIN_AFTER.items():
+            last = await self._store.last_time(job)
+            if last is not None and now - last >= again:
+                await self._guarded(job, self._run(job, now))
+
+    async def _train_and_price(self, now: datetime) -> None:
         # Questions that are asked every time leave no spans; what they lead to does.
         with unrecorded():
             trained = await self._last_training()
@@ -65,6 +85,14 @@ class Schedule:
             due = retrained or await self._prices_are_due(now)
         if due:
             await self._guarded("solve-prices", self._run("solve-prices", now))
+
+    async def _keep_promises(self, now: datetime) -> None:
+        """What customers were promised is done without being asked for: erasures are finished, old things deleted."""
+        with unrecorded():
+            await self._guarded("finish-erasures", self._erasures.finish_all())
+        last = await self._store.last_time("apply-retention")
+        if last is None or now - last >= RETENTION_AFTER:
+            await self._guarded("apply-retention", self._run("apply-retention", now))
 
     async def _run(self, job: str, now: datetime) -> None:
         # Each try has an id of its own: with the id of a try that failed, the failure itself would be repeated.

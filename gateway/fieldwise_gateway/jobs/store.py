@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 
 from fieldwise.gateway.v1 import jobs_service_pb2 as jobs_pb
@@ -41,6 +43,13 @@ class JobStore:
         chosen = sa.select(runs_table.c.run).order_by(runs_table.c.number.desc()).limit(most)
         rows = await self._database.read(lambda connection: connection.execute(chosen).scalars().all())
         return [jobs_pb.JobRun.FromString(raw) for raw in rows]
+
+    async def last_time(self, job: str) -> datetime | None:
+        """Business time of the newest run of a job, also of one that failed; None when it never ran."""
+        chosen = sa.select(runs_table.c.run).where(runs_table.c.job == job)
+        newest = chosen.order_by(runs_table.c.number.desc()).limit(1)
+        raw = await self._database.read(lambda connection: connection.execute(newest).scalar())
+        return None if raw is None else jobs_pb.JobRun.FromString(raw).decision_time.ToDatetime(tzinfo=UTC)
 
     async def position(self, name: str) -> str:
         """How far ``name`` was carried; empty for the beginning."""

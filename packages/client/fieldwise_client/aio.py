@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
-
-import grpc
-from google.protobuf.message import Message
+from typing import TYPE_CHECKING
 
 from fieldwise.allocation.v1 import allocation_service_pb2 as allocation
 from fieldwise.allocation.v1 import plan_pb2, price_pb2, rep_pb2
@@ -20,82 +17,21 @@ from fieldwise.gateway.v1 import traces_service_pb2 as traces
 from fieldwise.profile.v1.event_pb2 import Event
 from fieldwise.profile.v1.profile_service_pb2 import IngestEventsResponse
 from fieldwise_client import requests
-from fieldwise_client.addresses import CHANNEL_OPTIONS, addresses
+from fieldwise_client.addresses import addresses
+from fieldwise_client.aio_caller import AsyncChannels, AsyncTransport
+from fieldwise_client.aio_customer_calls import AsyncCustomerCalls
 from fieldwise_client.batches import CHUNK, Batches
 from fieldwise_client.decision import Decision, Money
-from fieldwise_client.errors import Unavailable, from_rpc_error
+from fieldwise_client.errors import Unavailable
 from fieldwise_client.names import new_request_id
 from fieldwise_client.requests import INGEST_SECONDS, JOB_SECONDS, PLAN_SECONDS, PlanProgress, Replay
-from fieldwise_client.talks import M, Method, Patience, Pause, Send, T, Talk, ask, backoff
+from fieldwise_client.talks import Patience, backoff
 
 if TYPE_CHECKING:
     from fieldwise_client.fake import FakeGateway
 
 
-class AsyncTransport(Protocol):
-    """What carries calls: a channel, or an in-memory fake. Failures are raised as FieldwiseError."""
-
-    async def send(self, step: Send) -> Message: ...
-
-    def stream(self, method: Method[M], messages: Iterator[Message], timeout: float) -> AsyncIterator[M]: ...
-
-    async def close(self) -> None: ...
-
-
-class AsyncChannels:
-    """Calls over gRPC; one channel per peer, opened when first needed."""
-
-    def __init__(self, where: Mapping[str, str]) -> None:
-        self._where = where
-        self._open: dict[str, grpc.aio.Channel] = {}
-
-    async def send(self, step: Send) -> Message:
-        """Make one call."""
-        call: Any = self._channel(step.method.peer).unary_unary(
-            step.method.path,
-            request_serializer=type(step.request).SerializeToString,
-            response_deserializer=step.method.answer.FromString,
-        )
-        try:
-            answer: Message = await call(step.request, timeout=step.timeout)
-        except grpc.RpcError as error:
-            raise self._typed(error, step.method.peer) from error
-        return answer
-
-    async def stream(
-        self, method: Method[M], messages: Iterator[Message], timeout: float
-    ) -> AsyncIterator[M]:
-        """Make one call with a stream each way."""
-        call: Any = self._channel(method.peer).stream_stream(
-            method.path,
-            request_serializer=lambda message: message.SerializeToString(),
-            response_deserializer=method.answer.FromString,
-        )
-        answers = call(messages, timeout=timeout)
-        try:
-            async for answer in answers:
-                yield answer
-        except grpc.RpcError as error:
-            raise self._typed(error, method.peer) from error
-        finally:
-            answers.cancel()
-
-    async def close(self) -> None:
-        """Close every channel."""
-        for channel in self._open.values():
-            await channel.close()
-        self._open.clear()
-
-    def _channel(self, peer: str) -> grpc.aio.Channel:
-        if peer not in self._open:
-            self._open[peer] = grpc.aio.insecure_channel(self._where[peer], options=CHANNEL_OPTIONS)
-        return self._open[peer]
-
-    def _typed(self, error: grpc.RpcError, peer: str) -> Exception:
-        return from_rpc_error(error, peer, self._where[peer])
-
-
-class AsyncClient:
+class AsyncClient(AsyncCustomerCalls):
     """Decisions, plans, events and outcomes, for asyncio programs. One per event loop.
 
     Args:
@@ -356,40 +292,3 @@ class AsyncClient:
     async def trace(self, name: str, *, timeout: float | None = None) -> traces.Trace:
         """One trace, by ``decisions/{uuid}``, ``traces/{hex}`` or 32 hex digits."""
         return await self._send(requests.GET_TRACE, requests.trace_request(name), timeout)
-
-    # The shell around the talks
-
-    def _within(self, timeout: float | None) -> Patience:
-        return self._patience if timeout is None else Patience(timeout, self._patience.retries)
-
-    async def _pages(self, method: Method[M], request: Any, within: Patience) -> AsyncIterator[Any]:
-        while True:
-            page: Any = await self._lead(ask(method, request, within))
-            yield page
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
-
-    async def _send(self, method: Method[M], request: Message, timeout: float | None) -> M:
-        return await self._lead(ask(method, request, self._within(timeout)))
-
-    async def _lead(self, talk: Talk[T]) -> T:
-        """Do what the talk says until it returns; what goes wrong, Ctrl-C included, is the talk's to answer."""
-        try:
-            step = next(talk)
-            while True:
-                try:
-                    answer = await self._do(step)
-                except BaseException as error:  # thrown into the talk, which raises it again
-                    step = talk.throw(error)
-                else:
-                    step = talk.send(answer)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-
-    async def _do(self, step: Send | Pause) -> Message | None:
-        if isinstance(step, Pause):
-            await asyncio.sleep(step.seconds)
-            return None
-        return await self._transport.send(step)

@@ -7,7 +7,22 @@ import signal
 import sys
 
 # Each has `register(app)`. The order is that of `fieldwise --help`.
-COMMANDS = ("up", "demo", "decide", "plan", "trace", "status")
+COMMANDS = (
+    "up",
+    "demo",
+    "decide",
+    "plan",
+    "customers",
+    "identity",
+    "segments",
+    "tags",
+    "profile",
+    "privacy",
+    "deadletters",
+    "jobs",
+    "trace",
+    "status",
+)
 _INTERRUPTED = 130
 
 

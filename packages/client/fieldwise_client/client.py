@@ -6,10 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
-
-import grpc
-from google.protobuf.message import Message
+from typing import TYPE_CHECKING
 
 from fieldwise.allocation.v1 import allocation_service_pb2 as allocation
 from fieldwise.allocation.v1 import plan_pb2, price_pb2, rep_pb2
@@ -20,79 +17,21 @@ from fieldwise.gateway.v1 import traces_service_pb2 as traces
 from fieldwise.profile.v1.event_pb2 import Event
 from fieldwise.profile.v1.profile_service_pb2 import IngestEventsResponse
 from fieldwise_client import requests
-from fieldwise_client.addresses import CHANNEL_OPTIONS, addresses
+from fieldwise_client.addresses import addresses
 from fieldwise_client.batches import CHUNK, Batches
+from fieldwise_client.caller import Channels, Transport
+from fieldwise_client.customer_calls import CustomerCalls
 from fieldwise_client.decision import Decision, Money
-from fieldwise_client.errors import Unavailable, from_rpc_error
+from fieldwise_client.errors import Unavailable
 from fieldwise_client.names import new_request_id
 from fieldwise_client.requests import INGEST_SECONDS, JOB_SECONDS, PLAN_SECONDS, PlanProgress, Replay
-from fieldwise_client.talks import M, Method, Patience, Pause, Send, T, Talk, ask, backoff
+from fieldwise_client.talks import Patience, backoff
 
 if TYPE_CHECKING:
     from fieldwise_client.fake import FakeGateway
 
 
-class Transport(Protocol):
-    """What carries calls: a channel, or an in-memory fake. Failures are raised as FieldwiseError."""
-
-    def send(self, step: Send) -> Message: ...
-
-    def stream(self, method: Method[M], messages: Iterator[Message], timeout: float) -> Iterator[M]: ...
-
-    def close(self) -> None: ...
-
-
-class Channels:
-    """Calls over gRPC; one channel per peer, opened when first needed."""
-
-    def __init__(self, where: Mapping[str, str]) -> None:
-        self._where = where
-        self._open: dict[str, grpc.Channel] = {}
-
-    def send(self, step: Send) -> Message:
-        """Make one call."""
-        call: Any = self._channel(step.method.peer).unary_unary(
-            step.method.path,
-            request_serializer=type(step.request).SerializeToString,
-            response_deserializer=step.method.answer.FromString,
-        )
-        try:
-            answer: Message = call(step.request, timeout=step.timeout)
-        except grpc.RpcError as error:
-            raise self._typed(error, step.method.peer) from error
-        return answer
-
-    def stream(self, method: Method[M], messages: Iterator[Message], timeout: float) -> Iterator[M]:
-        """Make one call with a stream each way."""
-        call: Any = self._channel(method.peer).stream_stream(
-            method.path,
-            request_serializer=lambda message: message.SerializeToString(),
-            response_deserializer=method.answer.FromString,
-        )
-        answers = call(messages, timeout=timeout)
-        try:
-            yield from answers
-        except grpc.RpcError as error:
-            raise self._typed(error, method.peer) from error
-        finally:
-            answers.cancel()
-
-    def close(self) -> None:
-        """Close every channel."""
-        for channel in self._open.values():
-            channel.close()
-        self._open.clear()
-
-    def _channel(self, peer: str) -> grpc.Channel:
-        if peer not in self._open:
-            self._open[peer] = grpc.insecure_channel(self._where[peer], options=CHANNEL_OPTIONS)
-        return self._open[peer]
-
-    def _typed(self, error: grpc.RpcError, peer: str) -> Exception:
-        return from_rpc_error(error, peer, self._where[peer])
-
-
-class Client:
+class Client(CustomerCalls):
     """Decisions, plans, events and outcomes, for synchronous programs. Safe to share between threads.
 
     Args:
@@ -353,40 +292,3 @@ class Client:
     def trace(self, name: str, *, timeout: float | None = None) -> traces.Trace:
         """One trace, by ``decisions/{uuid}``, ``traces/{hex}`` or 32 hex digits."""
         return self._send(requests.GET_TRACE, requests.trace_request(name), timeout)
-
-    # The shell around the talks
-
-    def _within(self, timeout: float | None) -> Patience:
-        return self._patience if timeout is None else Patience(timeout, self._patience.retries)
-
-    def _pages(self, method: Method[M], request: Any, within: Patience) -> Iterator[Any]:
-        while True:
-            page: Any = self._lead(ask(method, request, within))
-            yield page
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
-
-    def _send(self, method: Method[M], request: Message, timeout: float | None) -> M:
-        return self._lead(ask(method, request, self._within(timeout)))
-
-    def _lead(self, talk: Talk[T]) -> T:
-        """Do what the talk says until it returns; what goes wrong, Ctrl-C included, is the talk's to answer."""
-        try:
-            step = next(talk)
-            while True:
-                try:
-                    answer = self._do(step)
-                except BaseException as error:  # thrown into the talk, which raises it again
-                    step = talk.throw(error)
-                else:
-                    step = talk.send(answer)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-
-    def _do(self, step: Send | Pause) -> Message | None:
-        if isinstance(step, Pause):
-            time.sleep(step.seconds)
-            return None
-        return self._transport.send(step)

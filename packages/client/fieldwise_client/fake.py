@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,9 +11,10 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from fieldwise.gateway.v1 import gateway_service_pb2 as gateway
+from fieldwise.profile.v1 import profile_pb2, profile_service_pb2
 from fieldwise.profile.v1.profile_service_pb2 import IngestEventsResponse, ListCustomersResponse
 from fieldwise.recommend.v1 import decision_pb2
-from fieldwise_client import requests
+from fieldwise_client import profile_requests, requests
 from fieldwise_client.decision import Decision, Reason, decision_of
 from fieldwise_client.errors import FieldwiseError, NotFound, RequestIdReused
 from fieldwise_client.names import resource
@@ -61,22 +62,30 @@ def decision(
 class FakeGateway:
     """Answers from the decisions it was given; a customer without one is left alone. Keeps what it was told.
 
-    ``outcomes`` and ``events`` hold what the app recorded. It knows the calls that apps make at run time; planning and
+    ``outcomes`` and ``events`` hold what the app recorded; ``profiles`` is what is known of customers. It knows the calls that apps make at run time; planning and
     operating a company need a real installation.
     """
 
-    def __init__(self, decisions: Mapping[str, Decision]) -> None:
+    def __init__(
+        self, decisions: Mapping[str, Decision], profiles: Mapping[str, profile_pb2.Profile] | None = None
+    ) -> None:
         self._by_customer = {resource("customers", name): each for name, each in decisions.items()}
         self._stored = {each.name: each for each in decisions.values()}
         self._answered: dict[str, tuple[bytes, Message]] = {}
         self.outcomes: list[gateway.RecordOutcomeRequest] = []
         self.events: dict[tuple[str, str], Any] = {}
+        self.profiles = {
+            resource("customers", name): _named(name, each) for name, each in (profiles or {}).items()
+        }
         self._answers: dict[str, Callable[[Any], Message]] = {
             requests.DECIDE.path: self._decide,
             requests.BATCH_DECIDE.path: self._decide_many,
             requests.GET_DECISION.path: self._get_decision,
             requests.RECORD_OUTCOME.path: self._record_outcome,
             requests.LIST_CUSTOMERS.path: self._customers,
+            profile_requests.GET_PROFILE.path: self._profile,
+            profile_requests.BATCH_GET_PROFILES.path: self._profiles,
+            profile_requests.LIST_EVENTS.path: self._events,
             requests.GET_CLOCK.path: lambda _: gateway.Clock(now=_stamp(NOW), recorded=True),
         }
 
@@ -88,9 +97,7 @@ class FakeGateway:
             FieldwiseError: The fake does not know the call.
         """
         if method.path not in self._answers:
-            raise FieldwiseError(
-                f"the fake knows no {method.path}; test this call against a real installation"
-            )
+            raise _unknown(method)
         request_id = getattr(request, "request_id", "")
         if not request_id:
             return self._answers[method.path](request)
@@ -104,6 +111,16 @@ class FakeGateway:
                 reason="REQUEST_ID_REUSED",
             )
         return answer
+
+    def answers(self, method: Method[M], request: Any) -> Iterator[Message]:
+        """Answer a call that is answered by a stream: a watch tells each profile once, and ends.
+
+        Raises:
+            FieldwiseError: The fake does not know the call.
+        """
+        if method.path != profile_requests.WATCH_PROFILES.path:
+            raise _unknown(method)
+        return iter([self.profiles[name] for name in request.names if name in self.profiles])
 
     def take(self, batch: gateway.IngestEventsRequest) -> IngestEventsResponse:
         """Take one batch of events; one sent twice counts once."""
@@ -142,6 +159,25 @@ class FakeGateway:
         answer.event.event_id = request.request_id
         return answer
 
+    def _profile(self, request: profile_service_pb2.GetProfileRequest) -> Message:
+        if request.name not in self.profiles:
+            raise NotFound(f"{request.name} is not known", reason="CUSTOMER_NOT_FOUND")
+        return self.profiles[request.name]
+
+    def _profiles(self, request: profile_service_pb2.BatchGetProfilesRequest) -> Message:
+        known = [name for name in request.names if name in self.profiles]
+        return profile_service_pb2.BatchGetProfilesResponse(
+            profiles=[self.profiles[name] for name in known],
+            not_found=[name for name in request.names if name not in self.profiles],
+        )
+
+    def _events(self, request: profile_service_pb2.ListEventsRequest) -> Message:
+        answer = profile_service_pb2.ListEventsResponse()
+        for event in reversed(self.events.values()):
+            if event.customer == request.name:
+                answer.events.add(event=event, weight=1.0)
+        return answer
+
     def _customers(self, _request: Any) -> Message:
         names = sorted(self._by_customer)
         return ListCustomersResponse(names=names, total_size=len(names))
@@ -160,6 +196,10 @@ class FakeTransport:
     def stream(self, method: Method[M], messages: Iterator[Any], timeout: float) -> Iterator[Any]:
         """Answer batches of events, one by one."""
         return (self.gateway.take(batch) for batch in messages)
+
+    def receive(self, method: Method[M], request: Any, timeout: float | None) -> Iterator[Any]:
+        """Answer a call that is answered by a stream."""
+        yield from self.gateway.answers(method, request)
 
     def close(self) -> None:
         """Nothing to close."""
@@ -180,8 +220,25 @@ class FakeAsyncTransport:
         for batch in messages:
             yield self.gateway.take(batch)
 
+    async def receive(
+        self, method: Method[M], request: Any, timeout: float | None
+    ) -> AsyncGenerator[Any, None]:
+        """Answer a call that is answered by a stream."""
+        for each in self.gateway.answers(method, request):
+            yield each
+
     async def close(self) -> None:
         """Nothing to close."""
+
+
+def _named(name: str, given: profile_pb2.Profile) -> profile_pb2.Profile:
+    made = profile_pb2.Profile(name=resource("customers", name), as_of=_stamp(NOW))
+    made.MergeFrom(given)
+    return made
+
+
+def _unknown(method: Method[M]) -> FieldwiseError:
+    return FieldwiseError(f"the fake knows no {method.path}; test this call against a real installation")
 
 
 def _stamp(moment: datetime) -> Timestamp:

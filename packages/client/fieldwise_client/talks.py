@@ -33,6 +33,8 @@ _FIRST_WAIT = 0.05
 _LONGEST_WAIT = 1.0
 _POLL_SECONDS = 0.2
 _CANCEL_SECONDS = 2.0
+# A watch is made again for as long as a restart may take on a busy machine.
+WATCH_AGAIN_SECONDS = 30.0
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """Migrations of a service's database, a one-shot command before start; knows no table.
 
-A service brings `<package>/migrations/versions/*.py` (Alembic revisions) and nothing else: no ini file, no env.py.
+A service brings `<package>/migrations/versions/*.py` (Alembic revisions): no ini file, no env.py. One that needs more than
+tables (profile its key file) brings `<package>/preparing.py` with `prepare(url)`, which runs after each migration.
 """
 
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -42,6 +44,8 @@ def migrate(url: str, package: str) -> None:
         raise _unreachable(engine, error) from error
     finally:
         engine.dispose()
+    if _folder(package).joinpath("preparing.py").exists():
+        importlib.import_module(f"{package}.preparing").prepare(url)
 
 
 def verify(url: str, package: str) -> None:
@@ -90,10 +94,14 @@ def _config(package: str) -> Config:
 
 
 def _versions(package: str) -> Path:
+    return _folder(package) / "migrations" / "versions"
+
+
+def _folder(package: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise ValueError(f"package {package!r} cannot be imported; install it")
-    return Path(spec.submodule_search_locations[0]) / "migrations" / "versions"
+    return Path(spec.submodule_search_locations[0])
 
 
 def newest(package: str) -> str:

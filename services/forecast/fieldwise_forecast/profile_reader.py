@@ -11,8 +11,8 @@ import grpc
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from fieldwise.profile.v1 import consent_pb2, profile_service_pb2_grpc
 from fieldwise.profile.v1 import profile_service_pb2 as pb
-from fieldwise.profile.v1 import profile_service_pb2_grpc
 from fieldwise.type.v1 import features_pb2
 from fieldwise_runtime.errors import FailedPrecondition, Unavailable, from_rpc_error
 
@@ -41,7 +41,9 @@ class ProfileReader:
             Unavailable: Reason PROFILE_UNAVAILABLE.
             FailedPrecondition: Reason NOT_ENOUGH_HISTORY, profile knows no customer at any cut-off.
         """
-        request = pb.StreamFeaturesRequest(cutoffs=[timestamp(cutoff) for cutoff in cutoffs])
+        request = pb.StreamFeaturesRequest(
+            cutoffs=[timestamp(cutoff) for cutoff in cutoffs], purpose=consent_pb2.PURPOSE_TRAINING
+        )
         columns: FeatureSet | None = None
         names: dict[datetime, list[str]] = {cutoff: [] for cutoff in cutoffs}
         values: dict[datetime, list[Floats]] = {cutoff: [] for cutoff in cutoffs}
@@ -64,7 +66,7 @@ class ProfileReader:
         Raises:
             Unavailable: Reason PROFILE_UNAVAILABLE.
         """
-        request = pb.StreamWeeklySalesRequest(as_of=timestamp(as_of))
+        request = pb.StreamWeeklySalesRequest(as_of=timestamp(as_of), purpose=consent_pb2.PURPOSE_TRAINING)
         found: dict[str, tuple[datetime, Sequence[int]]] = {}
         with profile_faults():
             async for part in self._stub.StreamWeeklySales(request, timeout=STREAM_SECONDS):

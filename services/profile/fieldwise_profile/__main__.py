@@ -5,22 +5,84 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
-from fieldwise.profile.v1 import profile_service_pb2
+import grpc
+from google.protobuf.descriptor import FileDescriptor
+
+from fieldwise.profile.v1 import (
+    identity_service_pb2,
+    privacy_service_pb2,
+    profile_service_pb2,
+    quality_service_pb2,
+    schema_service_pb2,
+    segment_service_pb2,
+    tag_service_pb2,
+)
+from fieldwise.profile.v1.identity_service_pb2_grpc import add_IdentityServiceServicer_to_server
+from fieldwise.profile.v1.privacy_service_pb2_grpc import add_PrivacyServiceServicer_to_server
 from fieldwise.profile.v1.profile_service_pb2_grpc import add_ProfileServiceServicer_to_server
+from fieldwise.profile.v1.quality_service_pb2_grpc import add_QualityServiceServicer_to_server
+from fieldwise.profile.v1.schema_service_pb2_grpc import add_SchemaServiceServicer_to_server
+from fieldwise.profile.v1.segment_service_pb2_grpc import add_SegmentServiceServicer_to_server
+from fieldwise.profile.v1.tag_service_pb2_grpc import add_TagServiceServicer_to_server
+from fieldwise_profile import identity_weights, preparing
+from fieldwise_profile.auditing import Auditing
+from fieldwise_profile.consenting import Consenting
+from fieldwise_profile.core.consent import Unasked
+from fieldwise_profile.core.identity.policy import Thresholds
+from fieldwise_profile.core.purposes import Purpose
+from fieldwise_profile.core.register import days_told
+from fieldwise_profile.dead_letters import DeadLetters
+from fieldwise_profile.duplicates import Duplicates
+from fieldwise_profile.erasing import Around, Erasing
+from fieldwise_profile.exporting import Exporting
+from fieldwise_profile.field_qualities import FieldQualities
+from fieldwise_profile.identifying import Identifying
+from fieldwise_profile.identities import Identities
 from fieldwise_profile.ingest import Ingest
+from fieldwise_profile.lifecycles import Lifecycles
+from fieldwise_profile.linking import Linking
+from fieldwise_profile.listing_events import EventLists
+from fieldwise_profile.listing_links import Listing
+from fieldwise_profile.matching import Matching
+from fieldwise_profile.permitting import permitted_for
 from fieldwise_profile.picturing import Pictures
 from fieldwise_profile.reading import Reader
-from fieldwise_profile.servicer import Parts, Profiles
+from fieldwise_profile.rebuilding import Rebuilding
+from fieldwise_profile.replaying import Replaying
+from fieldwise_profile.resolving import Resolving
+from fieldwise_profile.retention import Retention
+from fieldwise_profile.reviewing import Reviewing
+from fieldwise_profile.rotating import Rotating
+from fieldwise_profile.schemas import Catalogue
+from fieldwise_profile.sealing import Sealing
+from fieldwise_profile.segmenting import Segments
+from fieldwise_profile.servicer.identity import IdentityParts, IdentityWire
+from fieldwise_profile.servicer.privacy import Parts as PrivacyParts
+from fieldwise_profile.servicer.privacy import Privacy
+from fieldwise_profile.servicer.profiles import Parts, Profiles
+from fieldwise_profile.servicer.quality import QualityWire
+from fieldwise_profile.servicer.schemas import Parts as SchemaParts
+from fieldwise_profile.servicer.schemas import SchemasAndLetters
+from fieldwise_profile.servicer.segments import SegmentWire
+from fieldwise_profile.servicer.tags import TagWire
 from fieldwise_profile.settings import Settings
+from fieldwise_profile.showing import Showing
+from fieldwise_profile.standings import Standings
 from fieldwise_profile.states import States
-from fieldwise_profile.store import appending
+from fieldwise_profile.store import appending, consents, identity_export, identity_records
+from fieldwise_profile.store.identity_records import Registry
+from fieldwise_profile.tag_reading import TagReading
+from fieldwise_profile.tag_reports import TagReports
+from fieldwise_profile.tag_worth import TagWorth
+from fieldwise_profile.tagging import Tags
 from fieldwise_profile.training import Training
 from fieldwise_profile.viewing import Viewing
+from fieldwise_profile.watching import Watching
 from fieldwise_runtime import logs, loops, migrations, server, tracing
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import FieldwiseError
@@ -30,47 +92,164 @@ PACKAGE: Final = "fieldwise_profile"
 NAME: Final = "fieldwise-profile"
 # How late this process may see what another process wrote to the same PostgreSQL.
 _FOLLOW_SECONDS: Final = 0.25
+# How often unfinished erasures are taken up again, and reads of personal fields are written down.
+_TEND_SECONDS: Final = 30.0
 
 
 async def wired(settings: Settings) -> server.Service:
     """The service on its database.
 
     Raises:
-        FailedPrecondition: The database is not at the right revision.
+        FailedPrecondition: The database is not at the right revision, or the key file is not the one of the database.
     """
     migrations.verify(settings.database_url, PACKAGE)
+    sealing = preparing.opened(settings.database_url, settings.keys)
     # Full durability: a device deletes its own copy of an event once the event is acknowledged.
     database = Database.open(settings.database_url)
     position = await database.read(appending.position)
-    states = States(database, position, settings.cached_customers)
-    following = asyncio.create_task(_follow(states)) if database.dialect == "postgresql" else None
-    viewing = Viewing(database, states)
+    states = States(database, position, settings.cached_customers, sealing)
+    unasked = Unasked(settings.unasked)
+    people = await Identities.load(database)
+    viewing = Viewing(database, states, people, sealing)
+    training = Training(database, settings.database_url, people=people)
+    segments = Segments(database, viewing, unasked)
+    consenting = Consenting(database, sealing, unasked)
+    lifecycles = Lifecycles(database, training, permitted_for(consenting, Purpose.TRAINING))
+    standings = Standings(database, viewing, unasked)
+    # What other processes may make anew as well; read at start, then followed.
+    tags = Tags(database, segments)
+    followed = (segments.load, lifecycles.load, standings.load, tags.catch_up)
+    for load_latest in followed:
+        await load_latest()
+    pictures = Pictures(settings.currency, settings.cached_customers, (segments, lifecycles, standings, tags))
+    showing = Showing(viewing, pictures, unasked, FieldQualities(database, sealing))
+    watching = Watching(database, states, showing, people)
+    auditing = Auditing(database, sealing)
+    catalogue = Catalogue(database, auditing)
+    await catalogue.load()
+    reader = Reader(settings.currency, lambda: catalogue.current)
+    identity = _identity(database, states, sealing, people, settings)
+    ingest = Ingest(
+        database, states, sealing, beside=(consents.keep, identity.registry.keep, auditing.identified)
+    )
+    erasing = Erasing(
+        database,
+        sealing,
+        auditing,
+        # Whoever keeps something of customers adds what deletes it and what forgets it here.
+        Around(
+            url=settings.database_url,
+            members=people.members,
+            committed=states.committed,
+            erasers=(identity_records.erase,),
+            forgetters=(
+                showing.forget,
+                reader.forget,
+                segments.forget,
+                identity.matching.forget,
+                people.forget,
+            ),
+        ),
+    )
+    await erasing.begin()
+    tending = asyncio.create_task(_tend((erasing.take_up, auditing.flush)))
+    looking_up = settings.identity_lookup == "background"
+    identifying = asyncio.create_task(identity.identifying.run()) if looking_up else None
+    following = (
+        asyncio.create_task(
+            _follow((states.catch_up, identity.linking.catch_up, erasing.follow, catalogue.load, *followed))
+        )
+        if database.dialect == "postgresql"
+        else None
+    )
+    schema_parts = SchemaParts(catalogue, DeadLetters(database, reader, sealing, ingest), auditing)
+    retention = Retention(
+        database, sealing, auditing, days_told(settings.retention), catalogue.current, showing.forget
+    )
+    privacy_parts = PrivacyParts(
+        reader=reader,
+        ingest=ingest,
+        consenting=consenting,
+        exporting=Exporting(database, sealing, auditing, people.members, (identity_export.lines,)),
+        erasing=erasing,
+        auditing=auditing,
+        retention=retention,
+        rotating=Rotating(database, sealing, auditing),
+    )
     profiles = Profiles(
         Parts(
             database=database,
-            reader=Reader(settings.currency),
-            ingest=Ingest(database, states),
-            viewing=viewing,
-            pictures=Pictures(settings.currency, settings.cached_customers),
-            training=Training(database, settings.database_url),
+            reader=reader,
+            ingest=ingest,
+            showing=showing,
+            training=training,
+            consenting=consenting,
+            watching=watching,
+            event_lists=EventLists(database, sealing),
+            rebuilding=Rebuilding(database, states, showing.forget, sealing),
+            auditing=auditing,
             currency=settings.currency,
         )
     )
+    # One line for each proto service: what it is called, how it is added, what answers it.
+    served: tuple[tuple[FileDescriptor, Callable[[Any, grpc.aio.Server], None], object], ...] = (
+        (profile_service_pb2.DESCRIPTOR, add_ProfileServiceServicer_to_server, profiles),
+        (
+            segment_service_pb2.DESCRIPTOR,
+            add_SegmentServiceServicer_to_server,
+            SegmentWire(segments, lifecycles, settings.currency),
+        ),
+        (
+            quality_service_pb2.DESCRIPTOR,
+            add_QualityServiceServicer_to_server,
+            QualityWire(
+                Replaying(database, viewing, segments),
+                Reviewing(database, sealing, auditing, people.members),
+                standings,
+            ),
+        ),
+        (
+            tag_service_pb2.DESCRIPTOR,
+            add_TagServiceServicer_to_server,
+            TagWire(
+                tags,
+                TagReading(database, viewing, showing, tags),
+                TagWorth(database, settings.database_url, viewing, tags, unasked),
+                TagReports(database),
+            ),
+        ),
+        (
+            identity_service_pb2.DESCRIPTOR,
+            add_IdentityServiceServicer_to_server,
+            IdentityWire(identity.parts),
+        ),
+        (privacy_service_pb2.DESCRIPTOR, add_PrivacyServiceServicer_to_server, Privacy(privacy_parts)),
+        (schema_service_pb2.DESCRIPTOR, add_SchemaServiceServicer_to_server, SchemasAndLetters(schema_parts)),
+    )
+
+    def register(grpc_server: grpc.aio.Server) -> None:
+        for _, add, servicer in served:
+            add(servicer, grpc_server)
 
     async def ready() -> Mapping[str, bool]:
         return {"": await database.reachable(PACKAGE)}
 
     async def close() -> None:
+        tending.cancel()
+        if identifying is not None:
+            identifying.cancel()
         if following is not None:
             following.cancel()
+        await auditing.flush()
+        await watching.close()
         await viewing.close()
         await database.close()
 
     return server.Service(
         name=NAME,
         listen=settings.listen,
-        register=partial(add_ProfileServiceServicer_to_server, profiles),
-        service_names=[each.full_name for each in profile_service_pb2.DESCRIPTOR.services_by_name.values()],
+        register=register,
+        service_names=[each.full_name for file, *_ in served for each in file.services_by_name.values()],
         ready=ready,
         on_stop=close,
         # A fault in one event rejects that event, never its batch.
@@ -78,12 +257,53 @@ async def wired(settings: Settings) -> server.Service:
     )
 
 
-async def _follow(states: States) -> None:
+@dataclass(frozen=True)
+class _Identity:
+    """What finds out who is who."""
+
+    registry: Registry
+    matching: Matching
+    linking: Linking
+    identifying: Identifying
+    parts: IdentityParts
+
+
+def _identity(
+    database: Database, states: States, sealing: Sealing, people: Identities, settings: Settings
+) -> _Identity:
+    registry = Registry(sealing.blind)
+    most_sharing = settings.identity_most_sharing
+    weights = identity_weights.installed(settings.identity_weights)
+    matching = Matching(database, registry, sealing.opened, weights, most_sharing)
+    linking = Linking(database, people, states)
+    thresholds = Thresholds(settings.identity_link, settings.identity_review)
+    parts = IdentityParts(
+        duplicates=Duplicates(matching, people),
+        linking=linking,
+        listing=Listing(database),
+        resolving=Resolving(database, matching, linking, thresholds, most_sharing),
+        identities=people,
+    )
+    identifying = Identifying(database, matching, linking, people, thresholds)
+    return _Identity(registry, matching, linking, identifying, parts)
+
+
+async def _follow(catch_ups: Sequence[Callable[[], Awaitable[None]]]) -> None:
     """Keeps level with what other processes write. A database that is away is health's matter; here we try again."""
     while True:
         await asyncio.sleep(_FOLLOW_SECONDS)
-        with suppress(Exception):
-            await states.catch_up()
+        for catch_up in catch_ups:
+            with suppress(Exception):
+                await catch_up()
+
+
+async def _tend(works: Sequence[Callable[[], Awaitable[None]]]) -> None:
+    """Does what has to be done now and then, and first of all at the start; what fails is tried again."""
+    while True:
+        for work in works:
+            with suppress(Exception):
+                await work()
+        await asyncio.sleep(_TEND_SECONDS)
 
 
 async def serve(settings: Settings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Final, NamedTuple
 
 from fieldwise_profile.core.event import DAY
 from fieldwise_profile.core.fold import UNKNOWN_CATEGORY
@@ -17,7 +17,20 @@ FEWEST_NEW_EVENTS: Final = 100
 # Yesterday's count does for today until today's is made. A later day's never does for an earlier: it would tell the future.
 NEAR_DAYS: Final = 1
 
-Popular = tuple[tuple[str, float], ...]
+# Shares of the active customers below which one's spend is `low` and `middle`.
+_TIERS: Final = (1 / 3, 2 / 3)
+
+
+class Popular(NamedTuple):
+    """What is known of all customers who bought in the window.
+
+    Args:
+        shares: Categories with the share of these customers who bought them, most popular first.
+        tiers: Spend in micros below which a third, and two thirds, of them lie; empty when nobody bought.
+    """
+
+    shares: tuple[tuple[str, float], ...] = ()
+    tiers: tuple[int, ...] = ()
 
 
 class Popularity:
@@ -34,10 +47,10 @@ class Popularity:
         self._recount: asyncio.Task[None] | None = None
         self._day = -NEAR_DAYS - 1
         self._counted_at = 0
-        self._popular: Popular = ()
+        self._popular = Popular()
 
     async def at(self, moment: int, log_position: int) -> Popular:
-        """Categories with their shares, most popular first."""
+        """As counted last."""
         day = moment // DAY
         if self._is_current(day, log_position):
             return self._popular
@@ -65,9 +78,13 @@ class Popularity:
 
     async def _count(self, day: int) -> Popular:
         start, end = (day - WINDOW_DAYS) * DAY, day * DAY
-        active, counts = await self._database.read(
+        counts, spent = await self._database.read(
             lambda connection: listings.buyers_by_category(connection, start, end)
         )
         counts.pop(UNKNOWN_CATEGORY, None)
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        return tuple((category, buyers / active) for category, buyers in ranked)
+        spent.sort()
+        return Popular(
+            tuple((category, buyers / len(spent)) for category, buyers in ranked),
+            tuple(spent[int(len(spent) * share)] for share in _TIERS) if spent else (),
+        )

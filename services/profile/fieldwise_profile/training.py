@@ -7,7 +7,7 @@ serves all cut-offs, and each cut-off sees what a fold of only its visible event
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import attrgetter
@@ -15,10 +15,11 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from fieldwise_profile.core.event import Happening
+from fieldwise_profile.core.event import Happening, Kind
 from fieldwise_profile.core.features import features
 from fieldwise_profile.core.fold import State
 from fieldwise_profile.store import histories, listings
+from fieldwise_profile.viewing import People, Strangers
 from fieldwise_runtime import engines
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.workers import run_in_process
@@ -32,6 +33,10 @@ CUSTOMERS_PER_PROCESS: Final = 5_000
 _PORTION_SECONDS: Final = 600.0
 
 _visible_from: Final = attrgetter("visible_from")
+
+# All names of one person, the canonical one first.
+Person = tuple[str, ...]
+Permitted = Callable[[list[Person]], Awaitable[list[Person]]]
 
 
 @dataclass
@@ -51,23 +56,49 @@ class Training:
     """
 
     def __init__(
-        self, database: Database, url: str, *, customers_for_a_process: int = CUSTOMERS_FOR_A_PROCESS
+        self,
+        database: Database,
+        url: str,
+        *,
+        people: People | None = None,
+        customers_for_a_process: int = CUSTOMERS_FOR_A_PROCESS,
     ) -> None:
         self._database = database
         self._url = url
+        self._people = people or Strangers()
         self._for_a_process = customers_for_a_process
 
-    async def rows(self, cutoffs: Sequence[int], customers: Sequence[str]) -> AsyncIterator[Rows]:
-        """Rows of all customers known at each cut-off (microseconds, ascending); of ``customers`` only, when given."""
+    async def rows(
+        self, cutoffs: Sequence[int], customers: Sequence[str], permitted: Permitted | None = None
+    ) -> AsyncIterator[Rows]:
+        """Rows of all customers known at each cut-off (microseconds, ascending); of ``customers`` only, when given.
+
+        Names that are linked are one person with one row, under the canonical name. Links count as they are now, at every
+        cut-off: they say who somebody is, not what he did.
+
+        Args:
+            permitted: Which persons may be read; all, when it is not given.
+        """
         async for names in self._portions(sorted(set(customers))):
-            for rows in await self._read(names, cutoffs):
+            persons = self._persons(names, whole=not customers)
+            if permitted is not None:
+                persons = await permitted(persons)
+            for rows in await self._read(persons, cutoffs):
                 if rows.names:
                     yield rows
 
-    async def _read(self, names: Sequence[str], cutoffs: Sequence[int]) -> list[Rows]:
-        if len(names) >= self._for_a_process:
-            return await run_in_process(rows_in_process, self._url, names, cutoffs, timeout=_PORTION_SECONDS)
-        return await self._database.read(lambda connection: _rows(connection, names, cutoffs))
+    def _persons(self, names: Sequence[str], *, whole: bool) -> list[Person]:
+        """The persons of these names, each once. In a walk over all names, each stands where his canonical name does."""
+        persons = dict.fromkeys(self._people.members(name) for name in names)
+        stretch = frozenset(names)
+        return sorted(person for person in persons if not whole or person[0] in stretch)
+
+    async def _read(self, persons: Sequence[Person], cutoffs: Sequence[int]) -> list[Rows]:
+        if len(persons) >= self._for_a_process:
+            return await run_in_process(
+                rows_in_process, self._url, persons, cutoffs, timeout=_PORTION_SECONDS
+            )
+        return await self._database.read(lambda connection: _rows(connection, persons, cutoffs))
 
     async def _portions(self, customers: Sequence[str]) -> AsyncIterator[Sequence[str]]:
         if customers:
@@ -82,22 +113,26 @@ class Training:
             last = names[-1]
 
 
-def rows_in_process(url: str, names: Sequence[str], cutoffs: Sequence[int]) -> list[Rows]:
-    """What a worker process does: the rows of these customers (ascending), from its own connection."""
+def rows_in_process(url: str, persons: Sequence[Person], cutoffs: Sequence[int]) -> list[Rows]:
+    """What a worker process does: the rows of these persons (ascending), from its own connection."""
     engine = engines.reading(url, connections=1)
     try:
         with engine.begin() as connection:
-            return _rows(connection, names, cutoffs)
+            return _rows(connection, persons, cutoffs)
     finally:
         engine.dispose()
 
 
-def _rows(connection: sa.Connection, names: Sequence[str], cutoffs: Sequence[int]) -> list[Rows]:
+def _rows(connection: sa.Connection, persons: Sequence[Person], cutoffs: Sequence[int]) -> list[Rows]:
     found = [Rows(cutoff) for cutoff in cutoffs]
-    for start in range(0, len(names), CUSTOMERS_AT_ONCE):
-        some = names[start : start + CUSTOMERS_AT_ONCE]
-        for name, happenings in histories.histories(connection, some, cutoffs[-1]):
-            _add_customer(found, name, happenings)
+    for start in range(0, len(persons), CUSTOMERS_AT_ONCE):
+        some = persons[start : start + CUSTOMERS_AT_ONCE]
+        names = sorted({name for person in some for name in person})
+        known = dict(histories.histories(connection, names, cutoffs[-1]))
+        for person in some:
+            happenings = [each for name in person for each in known.get(name, ())]
+            if happenings:
+                _add_customer(found, person[0], happenings)
     return found
 
 
@@ -109,9 +144,17 @@ def _add_customer(found: Sequence[Rows], name: str, happenings: list[Happening])
     done = 0
     for rows in found:
         visible = bisect_right(starts, rows.cutoff)
-        for happening in islice(rest, visible - done):
-            state.add(*happening)
+        _take(state, islice(rest, visible - done))
         done = visible
         if done:
             rows.names.append(name)
             rows.values += features(state, rows.cutoff)
+
+
+def _take(state: State, happenings: Iterable[Happening]) -> None:
+    """Folds in what the features read; of browsing and the rarer kinds only that they were."""
+    for happening in happenings:
+        if happening.kind < Kind.VIEW:
+            state.add(*happening)
+        else:
+            state.add_known(happening.event_time, happening.known_at, happening.kind)

@@ -12,6 +12,7 @@ from fieldwise.recommend.v1.recommend_service_pb2 import DESCRIPTOR
 from fieldwise.recommend.v1.recommend_service_pb2_grpc import add_RecommendServiceServicer_to_server
 from fieldwise_recommend.core.catalogue_file import parse
 from fieldwise_recommend.decide import Decider
+from fieldwise_recommend.erasing import Eraser
 from fieldwise_recommend.replay import Archive
 from fieldwise_recommend.servicer import Recommend
 from fieldwise_recommend.settings import Settings
@@ -50,10 +51,12 @@ async def wired(settings: Settings, body: bytes) -> server.Service:
     store = Store(Database.open(settings.database_url, durability=Durability.PROCESS_CRASH))
     await store.keep_catalogue(catalogue.version, body)
     policy = settings.policy
+    decider = Decider(store, catalogue, policy, await store.erased())
     servicer = Recommend(
-        Decider(store, catalogue, policy),
+        decider,
         Valuer(catalogue, policy),
         Archive(store, catalogue, policy.currency),
+        Eraser(store, decider, settings.database_url),
         catalogue,
         policy.currency,
     )

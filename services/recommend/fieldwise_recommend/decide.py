@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,10 +44,14 @@ class Draft:
 class Decider:
     """Makes decisions. Only one process may do so on one set of budgets: the ledger is in its memory."""
 
-    def __init__(self, store: Store, catalogue: Catalogue, policy: Policy) -> None:
+    def __init__(
+        self, store: Store, catalogue: Catalogue, policy: Policy, erased: Collection[str] = ()
+    ) -> None:
         self._store = store
         self._catalogue = catalogue
         self._policy = policy
+        self._erased = set(erased)
+        self._under_way: set[asyncio.Future[None]] = set()
         self._periods = Periods(store, policy.pacing)
         self._commits: set[asyncio.Task[None]] = set()
 
@@ -59,6 +63,15 @@ class Decider:
             Aborted: Somebody else decided one of the requests at the same moment and took it back.
         """
         check(request.inputs, self._policy.currency)
+        ended = asyncio.get_running_loop().create_future()
+        self._under_way.add(ended)
+        try:
+            return await self._batch(request)
+        finally:
+            self._under_way.discard(ended)
+            ended.set_result(None)
+
+    async def _batch(self, request: BatchRecommendActionsRequest) -> BatchRecommendActionsResponse:
         price_set = request.price_set if request.HasField("price_set") else None
         # A batch is decided at one moment.
         period = await self._periods.of(price_set, request.inputs[0].decision_time.seconds)
@@ -69,6 +82,12 @@ class Decider:
         _answer_repeated(request.inputs, answers)
         _describe(answers)
         return response
+
+    async def forget(self, customers: Collection[str]) -> None:
+        """Know nothing of these customers from now on; returns when no decision about what was known is under way."""
+        self._erased.update(customers)
+        while self._under_way or self._commits:
+            await asyncio.wait({*self._under_way, *self._commits})
 
     async def committed(self, valid_until: Timestamp) -> dict[str, float]:
         """What decisions have set aside in the period that ends then, by resource."""
@@ -95,6 +114,9 @@ class Decider:
 
     def _draft(self, inputs: DecisionInputs, answer: Decided, period: Period) -> Draft:
         """Has no await in it: what the ledger says holds until the reservation is made."""
+        if inputs.customer in self._erased:
+            inputs.ClearField("profile")
+            inputs.ClearField("scores")
         case = case_of(inputs, self._catalogue)
         complete(inputs, self._catalogue, self._policy)
         look_up_supply(inputs, case, period.prices, period.ledger)

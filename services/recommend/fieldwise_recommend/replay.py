@@ -36,7 +36,7 @@ class Archive:
         """A decision as it was made, with what came of it so far, oldest first.
 
         Raises:
-            NotFound: No such decision.
+            NotFound: No such decision, or its customer was erased.
         """
         recorded = await self._recorded(name)
         decision = Decision.FromString(recorded.decision)
@@ -52,7 +52,7 @@ class Archive:
         """Decides again from the recorded inputs, or from others given in their place; stores nothing.
 
         Raises:
-            NotFound: No such decision.
+            NotFound: No such decision, or its customer was erased.
             InvalidRequest: The inputs given are out of range, or name a catalogue that was never in force here.
         """
         recorded = await self._recorded(request.name)
@@ -84,6 +84,8 @@ class Archive:
         recorded = await self._store.recorded(name)
         if recorded is None:
             raise NotFound(name, "take the name from an answer of Decide", reason="DECISION_NOT_FOUND")
+        if not recorded.decision:
+            raise NotFound(name, "its customer was erased, and the decision with him", reason="ERASED")
         return recorded
 
     async def _catalogue(self, version: str) -> Catalogue:

@@ -10,6 +10,7 @@ from fieldwise.recommend.v1.decision_pb2 import Decision
 from fieldwise.recommend.v1.recommend_service_pb2_grpc import RecommendServiceServicer
 from fieldwise_recommend.core.catalogue import Catalogue
 from fieldwise_recommend.decide import Decider
+from fieldwise_recommend.erasing import Eraser
 from fieldwise_recommend.listing import listed
 from fieldwise_recommend.replay import Archive
 from fieldwise_recommend.valuing import Valuer
@@ -22,9 +23,16 @@ class Recommend(RecommendServiceServicer):
     """Each method hands its request to the use case that answers it."""
 
     def __init__(
-        self, decider: Decider, valuer: Valuer, archive: Archive, catalogue: Catalogue, currency: str
+        self,
+        decider: Decider,
+        valuer: Valuer,
+        archive: Archive,
+        eraser: Eraser,
+        catalogue: Catalogue,
+        currency: str,
     ) -> None:
         self._decider = decider
+        self._eraser = eraser
         self._valuer = valuer
         self._archive = archive
         self._catalogue = catalogue
@@ -59,6 +67,11 @@ class Recommend(RecommendServiceServicer):
         self, request: wire.RecordOutcomesRequest, context: Context
     ) -> wire.RecordOutcomesResponse:
         return await self._archive.record(request.events)
+
+    async def EraseCustomers(
+        self, request: wire.EraseCustomersRequest, context: Context
+    ) -> wire.EraseCustomersResponse:
+        return wire.EraseCustomersResponse(counts=await self._eraser.erase(request.names))
 
     async def ListActions(
         self, request: wire.ListActionsRequest, context: Context

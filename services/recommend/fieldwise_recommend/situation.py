@@ -30,7 +30,8 @@ def situation_of(inputs: DecisionInputs, catalogue: Catalogue) -> Situation:
     if not scored:
         _add_priors(facts, catalogue)
     rests_on_priors = not scored or _has_prior(inputs.scores)
-    cold = not inputs.HasField("profile")
+    # A profile that is withheld says what he refuses, and nothing else.
+    cold = not inputs.HasField("profile") or inputs.profile.withheld
     restock = popular = None
     margin = catalogue.default_margin
     if not cold:
@@ -54,6 +55,8 @@ def situation_of(inputs: DecisionInputs, catalogue: Catalogue) -> Situation:
         inputs.rep,
         frozenset(channels) if channels else None,
         inputs.profile.opted_out,
+        inputs.profile.withheld,
+        frozenset(inputs.profile.refused_channels),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 
 from fieldwise_recommend.core.ledger import Hold
 from fieldwise_runtime.database import Database, upsert
+from fieldwise_runtime.scrubbing import zeroing
 
 metadata: Final = sa.MetaData()
 
@@ -60,6 +62,11 @@ outcomes: Final = sa.Table(
     sa.Column("kind", sa.String(64), nullable=False),
     sa.Column("event_time", sa.BigInteger, nullable=False),  # microseconds since 1970
     sa.Column("amount_micros", sa.BigInteger, nullable=True),
+)
+
+# Nothing is kept of them but their names, so that a decision that was under way does not bring anything back.
+erased_customers: Final = sa.Table(
+    "erased_customers", metadata, sa.Column("customer", sa.Text, primary_key=True)
 )
 
 _INSERT_DECISION: Final = sa.insert(decisions)
@@ -246,6 +253,32 @@ class Store:
 
         return await self._database.write(work)
 
+    async def erased(self) -> set[str]:
+        """Customers who were erased."""
+        query = sa.select(erased_customers.c.customer)
+        return await self._database.read(lambda connection: set(connection.execute(query).scalars()))
+
+    async def erase(self, customers: Sequence[str]) -> dict[str, int]:
+        """Empties their decisions, deletes what came of those, and frees reservations of their names; rows, by table.
+
+        Decisions keep their names. What deletes leave in files is the caller's to scrub.
+        """
+        mine = sa.select(decisions.c.name).where(decisions.c.customer.in_(customers))
+        # Read apart: it walks over all decisions, and the writer must not wait for that.
+        names = await self._database.read(lambda connection: list(connection.execute(mine).scalars()))
+
+        def work(connection: sa.Connection) -> dict[str, int]:
+            with zeroing(connection):
+                kept = _once(erased_customers, self._database.dialect)
+                connection.execute(kept, [{"customer": customer} for customer in customers])
+                return {
+                    "decisions": sum(_emptied(connection, chunk) for chunk in _chunks(names)),
+                    "outcomes": sum(_outcomes_deleted(connection, chunk) for chunk in _chunks(names)),
+                    "reservations": sum(_made_nobodys(connection, customer) for customer in customers),
+                }
+
+        return await self._database.write(work)
+
     async def keep_catalogue(self, version: str, body: bytes) -> None:
         """Keeps a catalogue for replays, once."""
         statement = _once(catalogues, self._database.dialect)
@@ -257,6 +290,29 @@ class Store:
         """A catalogue of the past."""
         query = sa.select(catalogues.c.body).where(catalogues.c.version == version)
         return await self._database.read(lambda connection: connection.execute(query).scalar_one_or_none())
+
+
+def _emptied(connection: sa.Connection, names: Sequence[str]) -> int:
+    emptied = sa.update(decisions).where(decisions.c.name.in_(names))
+    values = {
+        # Request ids are unique, and those of batches hold the customer's id.
+        "request_id": sa.literal("erased/") + decisions.c.name,
+        "fingerprint": "",
+        "customer": "",
+        "inputs": b"",
+        "decision": b"",
+    }
+    return connection.execute(emptied.values(values)).rowcount
+
+
+def _outcomes_deleted(connection: sa.Connection, names: Sequence[str]) -> int:
+    return connection.execute(sa.delete(outcomes).where(outcomes.c.decision.in_(names))).rowcount
+
+
+def _made_nobodys(connection: sa.Connection, customer: str) -> int:
+    """What was set aside stays set aside: the budget is spent."""
+    nobodys = sa.update(reservations).where(reservations.c.customer == customer)
+    return connection.execute(nobodys.values(customer=f"erased/{uuid.uuid4()}")).rowcount
 
 
 def _values(row: DecisionRow) -> dict[str, object]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import typer
 
-from fieldwise_client.client import Channels, Client
+from fieldwise_client.caller import Channels
+from fieldwise_client.client import Client
 from fieldwise_client.errors import FieldwiseError
 from fieldwise_client.supervisor.places import find
 

@@ -12,12 +12,16 @@ from itertools import pairwise
 from typing import Any, Final
 
 from fieldwise.gateway.v1.gateway_service_pb2 import IngestEventsRequest
+from fieldwise.profile.v1.consent_pb2 import PURPOSE_DECISION, PURPOSE_TRAINING, Purpose
 from fieldwise.profile.v1.event_pb2 import Event
 from fieldwise_client.demo.complete_journey import History, Mailed, Purchases, Redeemed
 
 SOURCE: Final = "complete-journey"
 CURRENCY: Final = "USD"
 BATCH_EVENTS: Final = 2_000
+# How consents that nobody gave are labelled, in their proof and the version of their text.
+SYNTHETIC: Final = "synthetic"
+CONSENTED: Final = (PURPOSE_DECISION, PURPOSE_TRAINING)
 
 
 def batch_count(history: History, size: int = BATCH_EVENTS) -> int:
@@ -100,7 +104,26 @@ def _others(history: History) -> list[tuple[int, Event]]:
     """Everything but purchases, with its second, oldest first."""
     events = [(mailing.seconds, mailing_event(mailing)) for mailing in history.mailed]
     events += [(redemption.seconds, redemption_event(redemption)) for redemption in history.redeemed]
+    for household, seconds in _first_purchases(history.purchases):
+        events += [(seconds, consent_event(household, seconds, purpose)) for purpose in CONSENTED]
     return sorted(events, key=lambda pair: pair[0])
+
+
+def _first_purchases(purchases: Purchases) -> Iterator[tuple[int, int]]:
+    """Each household and the second of its first line."""
+    first: dict[int, int] = {}
+    for household, seconds in zip(purchases.household.tolist(), purchases.seconds.tolist(), strict=True):
+        first.setdefault(household, seconds)
+    yield from first.items()
+
+
+def consent_event(household: int, seconds: int, purpose: Purpose.ValueType) -> Event:
+    """A consent that nobody gave: the source has none, and without any the demo would show only what is assumed."""
+    word = Purpose.Name(purpose).removeprefix("PURPOSE_").lower()
+    event = _event(f"consent-{word}-{household}", household, seconds)
+    event.consent.purpose, event.consent.granted = purpose, True
+    event.consent.policy_version = event.consent.proof = SYNTHETIC
+    return event
 
 
 def mailing_event(mailed: Mailed) -> Event:

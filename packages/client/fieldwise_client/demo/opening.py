@@ -77,7 +77,8 @@ def _load(installation: Installation, data: Path, progress: Progress, *, full: b
     progress.say(
         f"Complete Journey: {history.households:,} households, {len(history):,} events up to the clock; left out: "
         f"{left_out.lines_of_week_1:,} lines of week 1, {left_out.lines_after_clock:,} after the clock, "
-        f"{left_out.mailings:,} mailings and {left_out.redemptions:,} redemptions outside the year"
+        f"{left_out.mailings:,} mailings and {left_out.redemptions:,} redemptions outside the year; "
+        "consents are synthetic, two for each household"
     )
     begun = time.monotonic()
     state = Marker(full, start, history.households, choosing.worth_showing(history.purchases))

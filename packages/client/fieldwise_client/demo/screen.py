@@ -10,8 +10,9 @@ from fieldwise_client.wording import render_decision
 
 # What is real and what is not, in two lines; demo/README.md has the whole of it.
 STATED = (
-    "Real: households, purchases, mailings and coupons of 2017 (dunnhumby Complete Journey). Synthetic: reps, budgets.\n"
-    "Assumed: margins, effects of actions, consents. All of it: packages/client/fieldwise_client/demo/README.md"
+    "Real: households, purchases, mailings and coupons of 2017 (dunnhumby Complete Journey). Synthetic: reps, budgets,\n"
+    "consents to be decided about. Assumed: margins, effects of actions, consents to be contacted. All of it:\n"
+    "packages/client/fieldwise_client/demo/README.md"
 )
 
 

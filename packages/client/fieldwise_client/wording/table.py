@@ -83,6 +83,8 @@ REJECTIONS: Mapping[str, Words] = {
     "NO_CATEGORY": Words("no product to name", "无可推荐产品"),
     "COLD_START": Words("customer not known yet", "客户尚无资料"),
     "OPTED_OUT": Words("asked not to be contacted", "客户要求不再联系"),
+    "CHANNEL_REFUSED": Words("refuses {fact}", "客户拒绝 {fact}"),
+    "CONSENT_WITHHELD": Words("has not consented", "客户未许可"),
 }
 
 ACTIONS: Mapping[str, Words] = {

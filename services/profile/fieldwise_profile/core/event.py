@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, IntFlag
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 MICROSECOND: Final = 1
@@ -19,6 +20,28 @@ class Kind(IntEnum):
     REDEMPTION = 3
     CONTACT = 4
     OUTCOME = 5
+    VIEW = 6
+    CLICK = 7
+    SEARCH = 8
+    MESSAGE = 9
+    VISIT = 10
+    CALL = 11
+    COUPON_RECEIVED = 12
+    REVIEW = 13
+    SERVICE_CASE = 14
+    SATISFACTION = 15
+    CUSTOM = 16
+    IDENTIFICATION = 17
+    CONSENT = 18
+
+
+class Flag(IntFlag):
+    """Yes-or-no facts of an event; the numbers are stored and never change their meaning."""
+
+    ROBOT = 1  # the agent of a view or click names a program
+    INBOUND = 2  # the customer called
+    CLOSED = 4  # the service case is closed
+    GRANTED = 8  # the consent is given, not withdrawn
 
 
 # An outcome's number on the wire: the customer asked not to be contacted.
@@ -50,10 +73,21 @@ class Event(NamedTuple):
     decision: str | None = None
     outcome: int | None = None
     reporter: str | None = None
+    # What was clicked; the message, case or custom schema; the purpose of a consent.
+    target: str | None = None
+    # The kind's one number: a view's dwell in ms, a visit's minutes, a call's seconds, a review's rating, a score, results shown.
+    measure: int | None = None
+    # Stage of a message, scale of a satisfaction, version of a custom schema.
+    stage: int | None = None
+    flags: int | None = None
+    # Everything else that is plain, as JSON with sorted keys.
+    details: str | None = None
+    # Everything personal, as JSON with sorted keys: plain in memory, sealed with the customer's key in the table.
+    personal: bytes | None = None
 
 
 class Happening(NamedTuple):
-    """The part of an event that the fold reads."""
+    """The part of an event that the fold reads. Of a search ``personal`` holds the words; otherwise it is None."""
 
     event_time: int
     known_at: int
@@ -62,6 +96,14 @@ class Happening(NamedTuple):
     amount: int | None
     discount: int | None
     outcome: int | None = None
+    product: str | None = None
+    channel: str | None = None
+    target: str | None = None
+    measure: int | None = None
+    stage: int | None = None
+    flags: int | None = None
+    details: str | None = None
+    personal: bytes | None = None
 
     @property
     def visible_from(self) -> int:
@@ -70,14 +112,16 @@ class Happening(NamedTuple):
         return max(known_at, after)
 
 
+_FOLDED: Final = attrgetter(*Happening._fields)
+
+
 def happening(event: Event) -> Happening:
     """What the fold reads of an event."""
-    return Happening(
-        event.event_time,
-        event.known_at,
-        event.kind,
-        event.category,
-        event.amount,
-        event.discount,
-        event.outcome,
-    )
+    return Happening._make(_FOLDED(event))
+
+
+# The stage of a message at which it is weighed like browsing: opening it.
+OPENED: Final = 2
+
+# Kinds as rules, lists and traits name them.
+KIND_NAMES: Final = {kind: kind.name.lower() for kind in Kind}

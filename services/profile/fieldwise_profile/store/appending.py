@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -33,19 +33,50 @@ class Appended:
     last: int
     rows: Sequence[Row] = ()
     created: frozenset[str] = field(default_factory=frozenset)
+    erased: frozenset[str] = field(default_factory=frozenset)
 
 
-def append(connection: sa.Connection, batch: Sequence[Event]) -> Appended:
-    """Stores the events that are new, in order, and the customers that are new."""
-    last = _reserved(connection, len(batch))
+# Seals what is personal in the events before they are stored (in the order given; the same number of them).
+Seal = Callable[[sa.Connection, Sequence[Event]], Sequence[Event]]
+# What is kept beside the events: called in the same transaction with the rows that are new, as they came, nothing sealed.
+Beside = Callable[[sa.Connection, Sequence[Row]], None]
+
+
+def append(
+    connection: sa.Connection, batch: Sequence[Event], seal: Seal | None = None, beside: Sequence[Beside] = ()
+) -> Appended:
+    """Stores the events that are new, in order, and the customers that are new; those of erased customers are left out."""
+    last = reserve(connection, len(batch))
     after = last - len(batch)
+    # After the lock that `reserve` takes: an erasure that was committed before it is seen here, and none comes after it.
+    known = bulk.known(connection, sorted({event.customer for event in batch}))
+    erased = frozenset(name for name, erased_at in known.items() if erased_at is not None)
+    if erased:
+        batch = [event for event in batch if event.customer not in erased]
+    if not batch:
+        return Appended(after, last, erased=erased)
     numbered = [(sequence, *event) for sequence, event in enumerate(batch, after + 1)]
-    if not numbered:
-        return Appended(after, last)
-    stored = bulk.insert_new(connection, numbered)
+    sealed = numbered
+    if seal is not None and any(event.personal is not None for event in batch):
+        sealed = [
+            row if row[-1] is None else (*row[:-1], event.personal)
+            for row, event in zip(numbered, seal(connection, batch), strict=True)
+        ]
+    stored = bulk.insert_new(connection, sealed)
     rows = numbered if stored == len(numbered) else _new_ones(connection, numbered, after, last, stored)
-    created = _create(connection, {row[CUSTOMER] for row in rows})
-    return Appended(after, last, rows, created)
+    created = _create(connection, {row[CUSTOMER] for row in rows}.difference(known))
+    for keep in beside:
+        keep(connection, rows)
+    return Appended(after, last, rows, created, erased)
+
+
+def erased_among(connection: sa.Connection, customers: Iterable[str]) -> frozenset[str]:
+    """Those of the customers who were erased."""
+    # Almost always nobody is: one look at an index of the erased only.
+    statement = sa.select(profiles.c.customer).where(
+        profiles.c.erased_at.is_not(None), profiles.c.customer.in_(sorted(customers))
+    )
+    return frozenset(connection.execute(statement).scalars())
 
 
 def position(connection: sa.Connection) -> int:
@@ -63,7 +94,8 @@ def rows_after(connection: sa.Connection, sequence: int) -> Appended:
     return Appended(sequence, last, [tuple(row) for row in found])
 
 
-def _reserved(connection: sa.Connection, count: int) -> int:
+def reserve(connection: sa.Connection, count: int) -> int:
+    """Gives out sequences; returns the last. Its lock makes the order of sequences the order of commits."""
     advance = sa.update(log).values(position=log.c.position + count).returning(log.c.position)
     reserved: int = connection.execute(advance).scalar_one()
     return reserved
@@ -74,16 +106,13 @@ def _new_ones(
 ) -> Sequence[Row]:
     if not stored:
         return ()
-    own = events.c.sequence.between(after + 1, last)
-    kept = set(connection.execute(sa.select(events.c.sequence).where(own)).scalars())
+    kept = bulk.stored_between(connection, after + 1, last)
     return [row for row in numbered if row[SEQUENCE] in kept]
 
 
 def _create(connection: sa.Connection, customers: Iterable[str]) -> frozenset[str]:
-    named = sorted(customers)
-    known = connection.execute(sa.select(profiles.c.customer).where(profiles.c.customer.in_(named))).scalars()
-    created = frozenset(named).difference(known)
+    created = frozenset(customers)
     if created:
-        connection.execute(sa.insert(profiles), [{"customer": name} for name in sorted(created)])
+        bulk.create(connection, sorted(created))
         connection.execute(sa.update(log).values(customers=log.c.customers + len(created)))
     return created

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Final
 
 import sqlalchemy as sa
@@ -31,8 +30,10 @@ def customer_count(connection: sa.Connection) -> int:
 
 
 def customers_after(connection: sa.Connection, name: str, most: int) -> list[str]:
-    """Names after ``name`` (empty: from the first), ascending."""
-    statement = sa.select(profiles.c.customer).where(profiles.c.customer > name)
+    """Names after ``name`` (empty: from the first), ascending; those of erased customers are left out."""
+    statement = sa.select(profiles.c.customer).where(
+        profiles.c.customer > name, profiles.c.erased_at.is_(None)
+    )
     return list(connection.execute(statement.order_by(profiles.c.customer).limit(most)).scalars())
 
 
@@ -71,23 +72,21 @@ def weekly_sales(connection: sa.Connection, start: int, as_of: int) -> list[Week
     return sorted(found, key=lambda sales: (sales.category, sales.week))
 
 
-def buyers_by_category(connection: sa.Connection, start: int, end: int) -> tuple[int, dict[str, int]]:
-    """Customers who bought between two moments, in all and in each category, as known at the second."""
+def buyers_by_category(connection: sa.Connection, start: int, end: int) -> tuple[dict[str, int], list[int]]:
+    """Customers who bought between two moments, as known at the second: how many in each category, and what each spent."""
     statement = (
-        sa.select(events.c.customer, events.c.category)
+        sa.select(events.c.customer, events.c.category, sa.cast(sa.func.sum(events.c.amount), sa.BigInteger))
         .where(
             events.c.kind == Kind.PURCHASE,
             events.c.event_time >= start,
             events.c.event_time < end,
             events.c.known_at <= end,
         )
-        .distinct()
-        .order_by(events.c.customer)
+        .group_by(events.c.customer, events.c.category)
     )
-    active = 0
     counts: dict[str, int] = {}
-    for _, bought in groupby(connection.execute(statement), lambda row: row[0]):
-        active += 1
-        for _, category in bought:
-            counts[category] = counts.get(category, 0) + 1
-    return active, counts
+    spent: dict[str, int] = {}
+    for customer, category, amount in connection.execute(statement):
+        counts[category] = counts.get(category, 0) + 1
+        spent[customer] = spent.get(customer, 0) + amount
+    return counts, list(spent.values())

@@ -22,8 +22,8 @@ class Rejection(NamedTuple):
 def misfit(action: Action, situation: Situation) -> Rejection | None:
     """The first thing about the customer that an action does not fit; None when it fits."""
     name = action.name
-    if situation.opted_out and action.channel != NO_CHANNEL:
-        return Rejection(name, "OPTED_OUT")
+    if action.channel != NO_CHANNEL and (refused := _refused(action, situation)) is not None:
+        return refused
     channels = situation.channels
     if channels is not None and action.channel not in channels and not action.is_leave_alone:
         return Rejection(name, "CHANNEL_NOT_OFFERED")
@@ -34,6 +34,17 @@ def misfit(action: Action, situation: Situation) -> Rejection | None:
     if action.about and not subject_of(action, situation):
         return Rejection(name, "NO_CATEGORY")
     return _unmet(action, situation.facts) if action.conditions else None
+
+
+def _refused(action: Action, situation: Situation) -> Rejection | None:
+    """Why the customer may not be reached like this; None when he may."""
+    if situation.opted_out:
+        return Rejection(action.name, "OPTED_OUT")
+    if situation.withheld:
+        return Rejection(action.name, "CONSENT_WITHHELD")
+    if action.channel in situation.refused_channels:
+        return Rejection(action.name, "CHANNEL_REFUSED", action.channel)
+    return None
 
 
 def _unmet(action: Action, facts: Mapping[str, float]) -> Rejection | None:

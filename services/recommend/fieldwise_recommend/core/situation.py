@@ -56,6 +56,8 @@ class Situation:
         rep: ``reps/{id}`` who serves him; empty when nobody does.
         channels: Channels the app can offer; None means all.
         opted_out: He asked not to be contacted.
+        withheld: He has not consented to being decided about.
+        refused_channels: Channels through which he may not be reached.
     """
 
     facts: Mapping[str, float]
@@ -69,6 +71,8 @@ class Situation:
     rep: str = ""
     channels: frozenset[str] | None = None
     opted_out: bool = False
+    withheld: bool = False
+    refused_channels: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

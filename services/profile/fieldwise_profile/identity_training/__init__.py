@@ -1,0 +1,1 @@
+"""Learning the weights of identity offline; serving needs none of it."""

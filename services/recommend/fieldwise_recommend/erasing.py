@@ -1,0 +1,37 @@
+"""Erasing customers: decisions under way end first, then theirs are emptied and the files cleaned; knows no wire."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from fieldwise_recommend.decide import Decider
+from fieldwise_recommend.store import Store
+from fieldwise_runtime.scrubbing import scrub
+
+_TABLES: Final = ("decisions", "outcomes", "reservations")
+
+
+class Eraser:
+    """Erases customers from all that was decided.
+
+    Args:
+        url: Where the database is, for cleaning its files.
+    """
+
+    def __init__(self, store: Store, decider: Decider, url: str) -> None:
+        self._store = store
+        self._decider = decider
+        self._url = url
+
+    async def erase(self, customers: Sequence[str]) -> dict[str, int]:
+        """Rows emptied or deleted, by table; returns when no file holds what they held.
+
+        Raises:
+            FailedPrecondition: ERASURE_UNFINISHED; the files could not be cleaned yet.
+        """
+        await self._decider.forget(customers)
+        counts = await self._store.erase(customers)
+        await asyncio.to_thread(scrub, self._url, _TABLES)
+        return counts
