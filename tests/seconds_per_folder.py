@@ -15,7 +15,7 @@ ALLOTTED = {
     "forecast": 60,
     "gateway": 40,
     "market": 20,
-    "profile": 60,
+    "profile": 180,
     "recommend": 60,
     "runtime": 80,
     "system": 130,

@@ -168,11 +168,53 @@ def test_erasing_asks_back_and_prints_the_receipt(run: Run, profile: FakeProfile
     profile.answers["EraseCustomer"] = lambda _: [receipt]
     refused = run("customers", "erase", "417", "--request", "letter-3", input="n\n")
     assert refused.exit_code == 1
-    assert profile.asked == []
+    assert "EraseCustomer" not in [name for name, _ in profile.asked]
     done = run("customers", "erase", "417", "--request", "letter-3", input="y\n")
     assert done.exit_code == 0
     assert "events 812" in done.stdout
     assert "remains: thresholds" in done.stdout
+
+
+def test_erasing_names_everybody_who_goes_along(run: Run, profile: FakeProfile) -> None:
+    profile.answers["GetProfile"] = lambda _: [known()]
+    refused = run("customers", "erase", "417", "--request", "letter-3", input="n\n")
+    assert "Erase 12 and 417?" in refused.output
+
+
+def test_an_export_that_cannot_be_written_says_so(run: Run, profile: FakeProfile, tmp_path: Path) -> None:
+    profile.answers["ExportCustomer"] = lambda _: [privacy.ExportCustomerResponse(lines=["{}"])]
+    done = run("customers", "export", "417", "--out", str(tmp_path / "no" / "out.jsonl"))
+    assert done.exit_code == 1
+    assert "No such file or directory; give a file" in done.output
+    old = tmp_path / "old.jsonl"
+    old.write_text("", encoding="utf-8")
+    old.chmod(0o644)
+    run("customers", "export", "417", "--out", str(old))
+    assert old.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_withdrawn_consent_is_told_as_a_no(run: Run, profile: FakeProfile) -> None:
+    event = store.WeighedEvent(weight=1.0)
+    event.event.consent.channel = "email"
+    profile.answers["ListEvents"] = lambda _: [store.ListEventsResponse(events=[event])]
+    assert "channel email, granted no" in run("customers", "events", "417").stdout
+
+
+@pytest.mark.parametrize(
+    ("lang", "told"),
+    [
+        ("en", ["lost for good  36% likely — 37 days", "14% — 925 events"]),
+        ("zh", ["36% — 依据 37 天", "最新 21 天前"]),
+    ],
+)
+def test_shares_and_chances_are_told_in_percent(lang: str, told: list[str]) -> None:
+    made = profile_pb2.Profile(name="customers/1", as_of=stamp("2017-12-25"))
+    for name, number, count in (("discount_share", 0.1401, 925), ("lost_probability", 0.3577, 37)):
+        made.traits.add(
+            name=name, number=number, age_days=21.2, evidence_count=count, evidence_kinds=["purchase"]
+        )
+    text = " ".join(render_profile(made, lang).split())
+    assert [words for words in told if " ".join(words.split()) not in text] == []
 
 
 def test_an_export_is_for_its_owner_alone(run: Run, profile: FakeProfile, tmp_path: Path) -> None:

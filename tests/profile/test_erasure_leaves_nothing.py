@@ -263,6 +263,24 @@ async def test_another_process_on_the_same_database_forgets_him_within_a_second(
         pytest.fail("the other process still shows him after a second")
 
 
+async def test_who_was_linked_with_him_by_another_process_just_now_is_erased_with_him(
+    postgres_database_url: str,
+) -> None:
+    async with (
+        planted(postgres_database_url, Canaries("one"), Canaries("two")) as first,
+        serving(postgres_database_url) as second,
+    ):
+        links: Any = IdentityServiceStub(second.channel)
+        await links.LinkCustomers(
+            identity_service_pb2.LinkCustomersRequest(
+                name=ME, other_name=OTHER, decided_by="reps/1", decision_time=at(NOW)
+            )
+        )
+        # At once: the first process has not looked at the log since.
+        assert list((await erased(first)).customers) == [ME, OTHER]
+        assert await first.profiles([ME, OTHER]) == []
+
+
 def _counts(receipt: privacy_service_pb2.ErasureReceipt) -> dict[str, int]:
     (part,) = receipt.parts
     return dict(part.counts)

@@ -123,6 +123,19 @@ def test_a_time_after_sending_is_refused_though_the_clock_was_corrected() -> Non
     assert "+7200 s" in rejected.details.field_violations[0].description
 
 
+@pytest.mark.parametrize("version", [0, 1])
+def test_a_senders_clock_so_wrong_that_events_would_come_before_2000_is_refused(version: int) -> None:
+    # Version 1 said aloud takes the long way of reading, 0 the short one.
+    sent = purchase("p", seconds=NOW - 60)
+    sent.schema_version = version
+    batch_ = batch([sent])
+    batch_.sent_at.CopyFrom(at(4_102_444_799))
+    (rejected,) = Reader("USD").read(batch_).rejected
+    (fault,) = rejected.details.field_violations
+    assert fault.field == "event_time"
+    assert "sent_at that is right" in fault.description
+
+
 def test_satisfaction_must_fit_its_scale() -> None:
     def said(scale: event_pb2.SatisfactionScale.ValueType, score: int) -> event_pb2.Event:
         return event("s", satisfaction=event_pb2.Satisfaction(scale=scale, score=score))

@@ -20,6 +20,10 @@ from fieldwise.profile.v1 import (
 )
 from fieldwise.profile.v1.identity_service_pb2_grpc import IdentityServiceStub
 from fieldwise.profile.v1.privacy_service_pb2_grpc import PrivacyServiceStub
+from fieldwise_profile.linking import linked_by_evidence
+from fieldwise_profile.store import links
+from fieldwise_profile.store.links import Wanted
+from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import from_rpc_error
 from tests.profile.builders import DAY, NOW, Client, at, batch, event, purchase, serving
 
@@ -396,6 +400,32 @@ async def test_what_is_erased_is_found_no_more(client: Client) -> None:
     assert not (
         await identity(client).ListLinks(identity_service_pb2.ListLinksRequest(show_revoked=True))
     ).links
+
+
+async def test_who_was_erased_while_he_was_compared_is_neither_linked_nor_queued(database_url: str) -> None:
+    async with serving(database_url, identity_lookup="off") as client:
+        await client.ingest(batch([purchase("1", "gone"), purchase("2", "a"), purchase("3", "b")]))
+        await PrivacyServiceStub(client.channel).EraseCustomer(
+            privacy_service_pb2.EraseCustomerRequest(
+                name="customers/gone", request_id="e1", decision_time=at(NOW)
+            )
+        )
+
+        def pair(one: str, other: str) -> Wanted:
+            return Wanted(f"customers/{one}", f"customers/{other}", 0.9, links.AUTO, 0, "auto")
+
+        # What was found out just before the erasure.
+        database = Database.open(database_url)
+        try:
+            changed = await database.write(
+                lambda connection: linked_by_evidence(
+                    connection, [pair("a", "gone"), pair("a", "b")], [(pair("gone", "b"), ("CHAIN",))]
+                )
+            )
+        finally:
+            await database.close()
+        assert [(link.a, link.b) for link in changed.links] == [("customers/a", "customers/b")]
+        assert await reviews(client) == []
 
 
 @pytest.mark.parametrize(

@@ -315,6 +315,33 @@ async def test_a_rotation_that_cannot_write_the_file_says_so_and_breaks_nothing(
         assert (await rotated(client))[-1].retired
 
 
+@pytest.mark.parametrize("by", ["another installation's", "an old backup"])
+async def test_a_key_file_that_is_replaced_while_the_service_runs_seals_nothing(
+    sqlite_database_url: str, tmp_path: Path, by: str
+) -> None:
+    path = tmp_path / "test.keys"
+    async with serving(sqlite_database_url) as client:
+        await client.ingest(batch([stated(1)]))
+        old = path.read_bytes()
+        await rotated(client)
+        right = path.read_bytes()
+        path.unlink()
+        if by == "an old backup":
+            path.write_bytes(old)
+            path.chmod(0o600)
+        else:
+            key_file.make(path)
+        for _ in range(2):
+            with pytest.raises(Exception, match="does not open this database's customer keys"):
+                await client.ingest(batch([stated(2)]))
+            with pytest.raises(Exception, match="does not open this database's customer keys"):
+                await rotated(client)
+        path.write_bytes(right)
+        await client.ingest(batch([stated(2)]))
+    async with serving(sqlite_database_url) as client:
+        assert await phone_of(client, "2") == "phone of 2"
+
+
 async def test_a_sealed_column_that_was_moved_to_another_event_is_not_shown(sqlite_database_url: str) -> None:
     async with serving(sqlite_database_url) as client:
         first = event("a", "1", identification=event_pb2.Identification(phone="111"))

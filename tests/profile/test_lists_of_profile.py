@@ -8,9 +8,10 @@ from collections import defaultdict
 import grpc
 import pytest
 
-from fieldwise.profile.v1 import consent_pb2, event_pb2, profile_service_pb2
+from fieldwise.profile.v1 import consent_pb2, event_pb2, identity_service_pb2, profile_service_pb2
+from fieldwise.profile.v1.identity_service_pb2_grpc import IdentityServiceStub
 from fieldwise_runtime.errors import from_rpc_error
-from tests.profile.builders import DAY, NOW, Client, at, batch, outcome, purchase, serving, usd
+from tests.profile.builders import DAY, NOW, Client, at, batch, event, outcome, purchase, serving, usd
 
 WEEK = 7 * DAY
 # Monday, 2025-06-02, 00:00 UTC.
@@ -106,6 +107,37 @@ async def test_outcomes_come_whole_in_the_order_in_which_they_became_durable(dat
     assert [event.event_id for event in after.events] == ["later"]
 
 
+async def outcomes_for(client: Client, purpose: consent_pb2.Purpose.ValueType) -> list[str]:
+    """Event ids of all outcomes, read one by one."""
+    found: list[str] = []
+    token = ""
+    while True:
+        answer = await client.stub.ListOutcomeEvents(
+            profile_service_pb2.ListOutcomeEventsRequest(page_size=1, page_token=token, purpose=purpose)
+        )
+        if answer.next_page_token == token:
+            return found
+        found += [event.event_id for event in answer.events]
+        token = answer.next_page_token
+
+
+async def test_outcomes_of_who_has_withdrawn_under_any_of_his_names_are_read_for_service_only(
+    database_url: str,
+) -> None:
+    no = event_pb2.Consent(purpose=consent_pb2.PURPOSE_TRAINING, granted=False)
+    async with serving(database_url) as client:
+        told = [outcome(f"o{name}", name) for name in "123"]
+        await client.ingest(batch([*told, event("no", "2", consent=no)]))
+        assert await outcomes_for(client, consent_pb2.PURPOSE_TRAINING) == ["o1", "o3"]
+        await IdentityServiceStub(client.channel).LinkCustomers(
+            identity_service_pb2.LinkCustomersRequest(
+                name="customers/1", other_name="customers/2", decided_by="reps/1", decision_time=at(NOW)
+            )
+        )
+        assert await outcomes_for(client, consent_pb2.PURPOSE_TRAINING) == ["o3"]
+        assert await outcomes_for(client, consent_pb2.PURPOSE_SERVICE) == ["o1", "o2", "o3"]
+
+
 async def weekly(client: Client, start: float | None, as_of: float) -> dict[str, tuple[int, list[int]]]:
     request = profile_service_pb2.StreamWeeklySalesRequest(
         purpose=consent_pb2.PURPOSE_TRAINING, start=None if start is None else at(start), as_of=at(as_of)
@@ -152,3 +184,19 @@ async def test_series_begin_with_the_first_week_of_sales_when_no_start_is_given(
         "BEER": (MONDAY - 3 * WEEK, [0, 0, micros]),
     }
     assert unfinished == {"CHEESE": (MONDAY - 3 * WEEK, [micros, 0])}
+
+
+async def test_a_source_that_sells_more_than_64_bits_hold_breaks_no_read(database_url: str) -> None:
+    most = 1_000_000_000
+    lines = [purchase(f"p{number}", "rich", NOW - 9 * DAY, amount=most) for number in range(9_300)]
+    async with serving(database_url) as client:
+        (answer,) = await client.ingest(batch([*lines, purchase("small", "2", NOW - 9 * DAY)]))
+        assert answer.accepted == 9_301
+        seen = await client.profile("rich")
+        assert seen.total_spend.micros == (1 << 63) - 1
+        assert (await client.profile("2")).total_spend == usd(2)
+        (series,) = (await weekly(client, None, NOW)).values()
+        assert max(series[1]) == (1 << 63) - 1
+    async with serving(database_url) as client:
+        # From the checkpoint, whose sums have stopped there too.
+        assert (await client.profile("rich")).total_spend == seen.total_spend

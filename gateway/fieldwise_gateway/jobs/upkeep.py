@@ -69,7 +69,7 @@ async def report_tags(backends: Backends, now: datetime) -> Told:
     asked = tag_pb.EvaluateTagsRequest(target=tag_pb.TAG_TARGET_SILENT_28D, as_of=_stamp(now), propose=True)
     report = (await _last(stub.EvaluateTags(asked))).report
     told = (
-        f"weighed {len(report.tags)} tags: {report.knee} do, {len(report.proposals)} proposed to be retired"
+        f"weighed {len(report.tags)} tags: {report.knee} kept, {len(report.proposals)} proposed to be retired"
     )
     return told, [report.name]
 

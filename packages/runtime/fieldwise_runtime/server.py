@@ -22,14 +22,15 @@ log = get_logger(__name__)
 
 _READY_SECONDS: Final = 1.0
 _STOP_SECONDS: Final = 1.0
-_COLLECT_AFTER: Final = (50_000, 20, 100)
+_COLLECT_AFTER: Final = (50_000, 200, 100)
 
 _OPTIONS: Final = (
     # Two processes on one port would share its calls in silence; the second must fail instead.
     ("grpc.so_reuseport", 0),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    # Peers ask every 20 s whether we are there; without leave a quiet stream would be cut off as too many pings.
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
 )
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,6 +47,7 @@ from fieldwise_profile.lifecycles import Lifecycles
 from fieldwise_profile.linking import Linking
 from fieldwise_profile.listing_events import EventLists
 from fieldwise_profile.listing_links import Listing
+from fieldwise_profile.listing_outcomes import OutcomeLists
 from fieldwise_profile.matching import Matching
 from fieldwise_profile.permitting import permitted_for
 from fieldwise_profile.picturing import Pictures
@@ -81,6 +81,7 @@ from fieldwise_profile.tag_reports import TagReports
 from fieldwise_profile.tag_worth import TagWorth
 from fieldwise_profile.tagging import Tags
 from fieldwise_profile.training import Training
+from fieldwise_profile.trying import Trying
 from fieldwise_profile.viewing import Viewing
 from fieldwise_profile.watching import Watching
 from fieldwise_runtime import logs, loops, migrations, server, tracing
@@ -186,6 +187,7 @@ async def wired(settings: Settings) -> server.Service:
             consenting=consenting,
             watching=watching,
             event_lists=EventLists(database, sealing),
+            outcomes=OutcomeLists(database, consenting, people.members),
             rebuilding=Rebuilding(database, states, showing.forget, sealing),
             auditing=auditing,
             currency=settings.currency,
@@ -290,19 +292,19 @@ def _identity(
 
 async def _follow(catch_ups: Sequence[Callable[[], Awaitable[None]]]) -> None:
     """Keeps level with what other processes write. A database that is away is health's matter; here we try again."""
+    trying = Trying()
     while True:
         await asyncio.sleep(_FOLLOW_SECONDS)
         for catch_up in catch_ups:
-            with suppress(Exception):
-                await catch_up()
+            await trying.result(catch_up)
 
 
 async def _tend(works: Sequence[Callable[[], Awaitable[None]]]) -> None:
     """Does what has to be done now and then, and first of all at the start; what fails is tried again."""
+    trying = Trying()
     while True:
         for work in works:
-            with suppress(Exception):
-                await work()
+            await trying.result(work)
         await asyncio.sleep(_TEND_SECONDS)
 
 

@@ -236,6 +236,8 @@ class DeadLetters:
 
     def _settle(self, connection: sa.Connection, gone: Sequence[str], letters: Sequence[Letter]) -> None:
         """Deletes letters whose events are in, and writes new reasons to the others; when they came in stays as it was."""
+        # First of all the lock of the log: nobody is erased between looking and sealing, and gets a key again.
+        appending.reserve(connection, 0)
         store.delete(connection, gone)
         rows = _rows(connection, letters, self._sealing, self._sealing.sealer())
         if rows:

@@ -17,7 +17,7 @@ from fieldwise_profile.auditing import Auditing
 from fieldwise_profile.core import signing
 from fieldwise_profile.core.receipt import Part, Receipt
 from fieldwise_profile.sealing import Sealing
-from fieldwise_profile.store import appending, customer_keys, dead_letters, erasures
+from fieldwise_profile.store import appending, customer_keys, dead_letters, erasures, links
 from fieldwise_profile.store.appending import Appended
 from fieldwise_profile.store.dead_letters import Wanted
 from fieldwise_runtime import scrubbing
@@ -163,6 +163,8 @@ class Erasing:
         before = _before(connection, name, request_id)
         if before is not None:
             return before, None
+        # A link that another process made a moment ago is not in memory yet.
+        customers = sorted({*customers, *links.person_of(connection, name)})
         # Names in the audit log go with the key: they are taken before it is destroyed.
         self._auditing.note_in(connection, "CUSTOMER_ERASED", at, customers=customers)
         counts = dict(erasures.destroy(connection, customers, at))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +21,7 @@ from fieldwise_profile.linking import KEPT_APART, Linking, linked_by_evidence
 from fieldwise_profile.matching import Candidate, Matching
 from fieldwise_profile.store import identity_records, links
 from fieldwise_profile.store.links import Changed, Wanted
+from fieldwise_profile.trying import Trying
 from fieldwise_runtime.database import Database
 
 EVERY_SECONDS: Final = 0.25
@@ -58,10 +58,9 @@ class Identifying:
 
     async def run(self) -> None:
         """Goes on until it is cancelled. A database that is away is health's matter; here we try again."""
+        trying = Trying()
         while True:
-            done = 0
-            with suppress(Exception):
-                done = await self.step()
+            done = await trying.result(self.step) or 0
             if done < _PORTION:
                 await asyncio.sleep(EVERY_SECONDS)
 

@@ -22,7 +22,7 @@ from fieldwise_profile.store.appending import Appended, Beside
 from fieldwise_runtime.database import Database
 
 # Batches of one stream between reading and answer: enough to keep the disk and the processor busy, few enough to bound memory.
-IN_FLIGHT: Final = 4
+IN_FLIGHT: Final = 8
 
 Read = TypeVar("Read")
 # A batch as it was read, the events to be stored, and those refused.

@@ -35,14 +35,21 @@ class KeyFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._seen = (0, 0)
-        self._ring = self._read()
+        self._seen, self._ring = self._read()
 
     @property
     def ring(self) -> KeyRing:
-        """The keys; read anew when another process has replaced the file."""
+        """The keys; read anew when another process has replaced the file.
+
+        Raises:
+            FailedPrecondition: Reason KEYS_UNUSABLE; it cannot be read, or was replaced by one that is no successor.
+        """
         if self._stamp() != self._seen:
-            self._ring = self._read()
+            seen, ring = self._read()
+            # Never to be sealed with: what only another installation's file or an old backup opens is lost with it.
+            if ring.index != self._ring.index or ring.newest < self._ring.newest:
+                raise foreign(self.path)
+            self._seen, self._ring = seen, ring
         return self._ring
 
     def replace(self, ring: KeyRing) -> None:
@@ -60,9 +67,9 @@ class KeyFile:
         except OSError as error:
             remedy = "give this process the right to write its folder"
             raise _unusable(self.path, f"cannot be replaced ({error.strerror})", remedy) from None
-        self._ring = self._read()
+        self._seen, self._ring = self._read()
 
-    def _read(self) -> KeyRing:
+    def _read(self) -> tuple[tuple[int, int], KeyRing]:
         seen = self._stamp()
         try:
             mode = self.path.stat().st_mode
@@ -72,11 +79,9 @@ class KeyFile:
         if mode & _OTHERS:
             raise _unusable(self.path, "may be read by others", f"run `chmod 600 {self.path}`")
         try:
-            ring = keys.read(raw)
+            return seen, keys.read(raw)
         except WrongKeys as fault:
             raise _unusable(self.path, f"is no key file: {fault}", _RESTORE) from None
-        self._seen = seen
-        return ring
 
     def _stamp(self) -> tuple[int, int]:
         try:

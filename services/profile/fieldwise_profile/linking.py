@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from fieldwise_profile.identities import Identities
 from fieldwise_profile.states import States
-from fieldwise_profile.store import links
+from fieldwise_profile.store import appending, links
 from fieldwise_profile.store.appending import Appended
 from fieldwise_profile.store.links import Changed, LinkRow, ReviewRow, Wanted
 from fieldwise_runtime.database import Database
@@ -105,7 +105,12 @@ class Linking:
             await self._states.committed(Appended(changed.after, changed.last))
 
     async def _done(self, work: links.Work) -> Changed:
-        changed = await self._database.write(work)
+        def alone(connection: sa.Connection) -> Changed:
+            # First of all the lock of the log: nobody is erased between looking at him and linking him.
+            appending.reserve(connection, 0)
+            return work(connection)
+
+        changed = await self._database.write(alone)
         await self.take(changed)
         return changed
 
@@ -114,10 +119,15 @@ def linked_by_evidence(
     connection: sa.Connection, wanted: Sequence[Wanted], queued: Sequence[tuple[Wanted, Sequence[str]]]
 ) -> Changed:
     """The work of `Linking.by_evidence`, within a transaction."""
-    after = links.position(connection)
+    # First of all the lock of the log: who was erased after he was compared is neither linked nor queued.
+    after = appending.reserve(connection, 0)
+    pairs = [*wanted, *(each for each, _ in queued)]
+    erased = appending.erased_among(connection, {name for each in pairs for name in (each.a, each.b)})
     made: list[LinkRow] = []
     asked = 0
     for each in wanted:
+        if not erased.isdisjoint((each.a, each.b)):
+            continue
         mine, theirs = links.person_of(connection, each.a), links.person_of(connection, each.b)
         if each.b in mine:
             continue
@@ -127,6 +137,8 @@ def linked_by_evidence(
             continue
         made.extend(links.link(connection, each).links)
     for each, reasons in queued:
+        if not erased.isdisjoint((each.a, each.b)):
+            continue
         if each.b not in links.person_of(connection, each.a):
             asked += links.queue(connection, each.a, each.b, each.weight, reasons, each.at)
     return Changed(after, links.position(connection), made, asked)

@@ -10,6 +10,7 @@ from fieldwise.profile.v1 import profile_pb2
 from fieldwise.type.v1 import features_pb2, money_pb2
 from fieldwise_profile import detailing
 from fieldwise_profile.core import consent
+from fieldwise_profile.core.codec import LARGEST
 from fieldwise_profile.core.consent import Permission
 from fieldwise_profile.core.features import (
     COLUMNS,
@@ -227,7 +228,7 @@ class Pictures:
         )
 
     def _money(self, micros: int) -> money_pb2.Money:
-        return money_pb2.Money(currency_code=self._currency, micros=micros)
+        return money_pb2.Money(currency_code=self._currency, micros=min(micros, LARGEST))
 
 
 def _set_times(profile: profile_pb2.Profile, seen: Portrait) -> None:

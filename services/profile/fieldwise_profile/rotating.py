@@ -10,6 +10,8 @@ from typing import Final
 import sqlalchemy as sa
 
 from fieldwise_profile.auditing import Auditing
+from fieldwise_profile.core.keys import NotOurs, RetiredKey
+from fieldwise_profile.key_file import foreign
 from fieldwise_profile.sealing import Sealing
 from fieldwise_profile.store import customer_keys
 from fieldwise_runtime.database import Database
@@ -37,7 +39,11 @@ class Rotating:
         self._auditing = auditing
 
     async def rotate(self, at: int) -> AsyncIterator[Rotated]:
-        """Rotates; tells how far it has come."""
+        """Rotates; tells how far it has come.
+
+        Raises:
+            FailedPrecondition: Reason KEYS_UNUSABLE; the keys do not open a customer's key, or their file cannot be written.
+        """
         file = self._sealing.file
         if len(file.ring.wrapping) == 1:
             file.replace(file.ring.turned(secrets.token_bytes))
@@ -57,10 +63,13 @@ class Rotating:
         ring = self._sealing.ring
         old = customer_keys.not_of_version(connection, version, AT_ONCE)
         if old:
-            anew = {
-                name: ring.wrap(ring.unwrap(wrapped, name), name, secrets.token_bytes)
-                for name, wrapped in old.items()
-            }
+            try:
+                anew = {
+                    name: ring.wrap(ring.unwrap(wrapped, name), name, secrets.token_bytes)
+                    for name, wrapped in old.items()
+                }
+            except (NotOurs, RetiredKey):
+                raise foreign(self._sealing.file.path) from None
             customer_keys.replace(connection, anew)
         return len(old)
 

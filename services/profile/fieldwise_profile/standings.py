@@ -93,7 +93,8 @@ class Standings:
                 fresh_at=timestamp(last * DAY),
                 age_days=(sight.moment - last * DAY) / DAY,
                 evidence_count=len(history.purchases) + len(history.signs),
-                evidence_kinds=_KINDS,
+                # Without another sign of life only purchases are there to be found.
+                evidence_kinds=_KINDS if history.signs else _KINDS[:1],
             )
         profile.traits.sort(key=lambda trait: trait.name)
 

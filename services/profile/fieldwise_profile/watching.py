@@ -94,8 +94,12 @@ class Watching:
             while True:
                 await watcher.woken.wait()
                 while some := watcher.taken():
-                    for profile in await self._showing.shown(some, self._at(look)):
-                        if profile is not None and told.get(profile.name) != profile:
+                    shown = await self._showing.shown(some, self._at(look))
+                    for name, profile in zip(some, shown, strict=True):
+                        if profile is None:
+                            # Erased, perhaps: what was told of him is not kept.
+                            told.pop(name, None)
+                        elif told.get(profile.name) != profile:
                             told[profile.name] = profile
                             yield profile
                 await asyncio.sleep(PAUSE_SECONDS)

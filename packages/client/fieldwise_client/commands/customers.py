@@ -16,8 +16,11 @@ from fieldwise.profile.v1.identity_service_pb2 import IdentityLink, LinkSource
 from fieldwise.profile.v1.privacy_service_pb2 import ErasureReceipt
 from fieldwise.profile.v1.profile_pb2 import Profile
 from fieldwise.profile.v1.profile_service_pb2 import WeighedEvent
+from fieldwise_client.client import Client
 from fieldwise_client.commands.faults import client_for, faults_told
 from fieldwise_client.commands.up import Data
+from fieldwise_client.errors import FieldwiseError
+from fieldwise_client.names import short
 from fieldwise_client.supervisor.layout import DEFAULT_DATA
 from fieldwise_client.wording.customer import render_consents, render_profile
 from fieldwise_client.wording.events import event_line
@@ -70,8 +73,12 @@ def events(
     """Show a customer's events, newest first, each with what it counts and why."""
     with faults_told(), client_for(data) as client:
         found = client.events(customer, purpose=purpose, kinds=kind or (), page_size=min(most, 1_000))
+        none = True
         for _, event in zip(range(most), found, strict=False):
+            none = False
             typer.echo(_event(event, as_json))
+        if none and not as_json:
+            typer.echo("no such event that may be read for this purpose")
 
 
 def watch(
@@ -83,6 +90,8 @@ def watch(
 ) -> None:
     """Show customers again within a second of every change, until Ctrl-C."""
     with faults_told(), client_for(data) as client:
+        # One of whom nothing is known says nothing until his first event.
+        typer.echo(f"watching {', '.join(customers)}; Ctrl-C ends it", err=True)
         for profile in client.watch_profiles(customers, purpose=purpose, full=True):
             typer.echo(json_line(profile) if as_json else _brief(profile, lang))
 
@@ -99,7 +108,11 @@ def export(
             for line in lines:
                 typer.echo(line)
             return
-        count = _written(lines, out)
+        try:
+            count = _written(lines, out)
+        except OSError as error:
+            typer.echo(f"--out: {out}: {error.strerror}; give a file that can be written", err=True)
+            raise typer.Exit(1) from None
         typer.echo(f"{count:,} lines in {out}; they are personal data: readable by you only")
 
 
@@ -115,9 +128,8 @@ def erase(
     """Erase a customer and everybody merged with him, everywhere; prints the signed receipt. There is no way back."""
     with faults_told(), client_for(data) as client:
         if not yes:
-            typer.confirm(
-                f"Erase {customer} and everybody merged with him? Nothing brings them back", abort=True
-            )
+            # By name: a link that was made by mistake would take a stranger along.
+            typer.confirm(f"Erase {_all_of(client, customer)}? Nothing brings them back", abort=True)
         receipt = client.erase(customer, request_id=request_id)
         typer.echo(json_text(receipt) if as_json else receipt_text(receipt))
 
@@ -181,8 +193,12 @@ def links(
 ) -> None:
     """List who is one person with whom, and since when."""
     with faults_told(), client_for(data) as client:
+        none = True
         for each in client.links(customer, show_revoked=revoked):
+            none = False
             typer.echo(json_line(each) if as_json else _link(each))
+        if none and not as_json:
+            typer.echo("no links")
 
 
 def width() -> int:
@@ -218,10 +234,21 @@ def receipt_text(receipt: ErasureReceipt) -> str:
     return "\n".join(lines)
 
 
+def _all_of(client: Client, customer: str) -> str:
+    """A customer and the names of everybody merged with him, as far as they can be told."""
+    try:
+        members = client.profile(customer, purpose="rights", full=False).members
+    except FieldwiseError:
+        return f"{customer} and everybody merged with him"
+    return " and ".join(map(short, members)) or short(customer)
+
+
 def _written(lines: Iterable[str], out: Path) -> int:
     count = 0
     # For its owner alone from the first byte on.
     with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        # The mode above counts for a new file only.
+        os.fchmod(file.fileno(), 0o600)
         for line in lines:
             file.write(line + "\n")
             count += 1
@@ -235,7 +262,9 @@ def _event(event: WeighedEvent, as_json: bool) -> str:
 def _link(link: IdentityLink) -> str:
     how = LinkSource.Name(link.source).removeprefix("LINK_SOURCE_").lower()
     since = link.create_time.ToJsonString()[:10]
-    line = f"{link.name}  {link.customer} = {link.other}  {how} by {link.created_by} on {since}, p {link.probability:.3f}"
+    # Evidence alone links as `auto`, by `auto`.
+    who = how if how == link.created_by else f"{how} by {link.created_by}"
+    line = f"{link.name}  {link.customer} = {link.other}  {who} on {since}, p {link.probability:.3f}"
     return f"{line}; revoked by {link.revoked_by}" if link.HasField("revoke_time") else line
 
 

@@ -14,6 +14,7 @@ from fieldwise_client.commands.faults import client_for, faults_told
 from fieldwise_client.commands.up import Data
 from fieldwise_client.progress import Progress
 from fieldwise_client.supervisor.layout import DEFAULT_DATA
+from fieldwise_client.wording.events import told_event
 
 Of = Annotated[str, typer.Option("--customer", help="Only of this customer.")]
 From = Annotated[str, typer.Option("--source", help="Only from this source.")]
@@ -35,7 +36,8 @@ def list_(
     kind: Kind = "",
     field: Field = "",
     purpose: Annotated[
-        str, typer.Option(help="upkeep shows the faults; service and rights the event as well.")
+        str,
+        typer.Option(help="upkeep shows the faults; service and rights the event as well, as it came in."),
     ] = "upkeep",
     most: Annotated[int, typer.Option("--limit", min=1, help="Most letters to show.")] = 50,
     as_json: Json = False,
@@ -82,10 +84,11 @@ def replay(
 
 def _letter(letter: DeadLetter) -> str:
     head = (
-        f"{letter.name}  {letter.receive_time.ToJsonString()}  {letter.kind or 'unknown'} of {letter.customer or 'nobody'} "
-        f"from {letter.source or 'nowhere'} {letter.event_id}, {letter.times} times"
+        f"{letter.name}  {letter.receive_time.ToJsonString()}  {letter.kind or 'no kind'} of {letter.customer or 'nobody'} "
+        f"from {letter.source or 'nowhere'} {letter.event_id}, came in {letter.times} x"
     )
+    sent = [f"    {told_event(letter.event)}"] if letter.HasField("event") else []
     faults = (f"    {fault.field}: {fault.description}" for fault in letter.details.field_violations)
     return "\n".join(
-        [head, *(faults if letter.HasField("details") else (f"    {name}" for name in letter.fields))]
+        [head, *sent, *(faults if letter.HasField("details") else (f"    {name}" for name in letter.fields))]
     )

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fieldwise.profile.v1.event_pb2 import Identification
-from fieldwise.profile.v1.identity_service_pb2 import DuplicateCandidate, IdentityReview
+from fieldwise.profile.v1.identity_service_pb2 import DuplicateCandidate, FieldEvidence, IdentityReview
 from fieldwise_client.commands.customers import By, Json, json_line
 from fieldwise_client.commands.faults import client_for, faults_told
 from fieldwise_client.commands.up import Data
@@ -32,14 +32,27 @@ def find(
     customer: Annotated[str, typer.Argument(help="Such as 417; or nothing, with what a record says.")] = "",
     given_name: Annotated[str, typer.Option(help="Of a record that is about to be entered.")] = "",
     family_name: Annotated[str, typer.Option(help="As written.")] = "",
+    full_name: Annotated[str, typer.Option(help="When it is not known which part is which.")] = "",
     phone: Annotated[str, typer.Option(help="In any form.")] = "",
     email: Annotated[str, typer.Option(help="E-mail address.")] = "",
+    city: Annotated[str, typer.Option(help="City of the address.")] = "",
+    postcode: Annotated[str, typer.Option(help="Postal code.")] = "",
+    birth_date: Annotated[str, typer.Option(help="Such as 1985-12-28.")] = "",
     most: Annotated[int, typer.Option("--limit", min=1, max=100, help="Most candidates.")] = 10,
     as_json: Json = False,
     data: Data = Path(DEFAULT_DATA),
 ) -> None:
     """Show who may be the same person, with what each field says; changes nothing."""
-    record = Identification(given_name=given_name, family_name=family_name, phone=phone, email=email)
+    record = Identification(
+        full_name=full_name,
+        given_name=given_name,
+        family_name=family_name,
+        phone=phone,
+        email=email,
+        city=city,
+        postcode=postcode,
+        birth_date=birth_date,
+    )
     if bool(customer) == bool(record.ByteSize()):
         typer.echo("give a customer, or what a record says (--phone, --family-name ...), not both", err=True)
         raise typer.Exit(2)
@@ -51,8 +64,13 @@ def find(
             typer.echo(
                 "that says too little to tell one person from another; give a phone, an e-mail or a full name"
             )
+        elif not found.candidates:
+            typer.echo("nobody")
         else:
-            typer.echo("\n".join(map(_candidate, found.candidates)) or "nobody")
+            typer.echo("\n".join(map(_candidate, found.candidates)))
+            typer.echo(
+                "p: probability of one person; behind each field its log-odds, + for one person, - for two"
+            )
 
 
 def reviews(
@@ -60,7 +78,7 @@ def reviews(
     as_json: Json = False,
     data: Data = Path(DEFAULT_DATA),
 ) -> None:
-    """List the pairs that a person should decide on."""
+    """List the pairs that a person should decide on; `find` of one of them shows what each field says."""
     with faults_told(), client_for(data) as client:
         count = 0
         for count, review in enumerate(client.reviews(state), 1):  # noqa: B007  # told after the loop
@@ -109,9 +127,16 @@ def _decide(review: str, data: Path, by: str, *, same: bool) -> None:
 
 
 def _candidate(candidate: DuplicateCandidate) -> str:
-    says = ", ".join(f"{each.field} {each.agreement} {each.log_odds:+.1f}" for each in candidate.evidence)
+    says = ", ".join(
+        f"{each.field} {each.agreement} {each.log_odds:+.1f}" for each in candidate.evidence if _counts(each)
+    )
     against = f"; against: {', '.join(candidate.contradictions)}" if candidate.contradictions else ""
     return f"{candidate.name}  p {candidate.probability:.4f}  {says}{against}"
+
+
+def _counts(evidence: FieldEvidence) -> bool:
+    """Whether it is not written as zero."""
+    return abs(evidence.log_odds) >= 0.05
 
 
 def _review(review: IdentityReview) -> str:

@@ -23,7 +23,7 @@ ALARM = 3
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    group = typer.Typer(no_args_is_help=True, help="Personal data: what is kept, who looked, the keys.")
+    group = typer.Typer(no_args_is_help=True, help="Personal data: what is kept, what was read, the keys.")
     for command in (fields, unused, audit, verify, rotate):
         group.command()(command)
     app.add_typer(group, name="privacy")
@@ -55,7 +55,7 @@ def audit(
     as_json: Json = False,
     data: Data = Path(DEFAULT_DATA),
 ) -> None:
-    """Check the audit log and list its entries; exit code 3 when it was tampered with."""
+    """Check the audit log and list its entries; exit code 3 when it was tampered with. The erased cannot be looked up."""
     with faults_told(), client_for(data) as client:
         for entry in client.audit_entries(customer):
             typer.echo(json_line(entry) if as_json else _entry(entry))

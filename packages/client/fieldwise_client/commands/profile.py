@@ -68,7 +68,8 @@ def rebuild(
 
 def _table(report: AccuracyReport) -> str:
     head = f"{'attribute':<22} {'all customers':<34} where it changed"
-    return "\n".join([head, *(_line(each) for each in (*report.attributes, report.all))])
+    note = "share of customers for whom the profile without the last days says what the whole one says (95 % interval)"
+    return "\n".join([head, *(_line(each) for each in (*report.attributes, report.all)), note])
 
 
 def _line(accuracy: AttributeAccuracy) -> str:

@@ -42,10 +42,13 @@ def add(
     description: Annotated[str, typer.Option(help="What it means.")] = "",
     data: Data = Path(DEFAULT_DATA),
 ) -> None:
-    """Add a tag; it holds from the next read on."""
+    """Add a tag; it holds from the next read on, in reads for its purposes only. `tags test` tries the rule first."""
     with faults_told(), client_for(data) as client:
         made = client.create_tag(name, rule, purposes=purpose or ["decision"], description=description)
         typer.echo(_line(made))
+        if PurposeEnum.PURPOSE_SERVICE not in made.purposes:
+            # `customers show` reads for service unless it is told otherwise.
+            typer.echo(f"shown by `fieldwise customers show --purpose {_purposes(made)[0]}`", err=True)
 
 
 def rm(name: Name, note: Note = "", data: Data = Path(DEFAULT_DATA)) -> None:
@@ -122,7 +125,7 @@ def worth(
     with faults_told(), client_for(data) as client:
         for told in client.evaluate_tags(target, propose=propose):
             if told.HasField("report"):
-                text = json_text(told.report) if as_json else "\n".join(_report_lines(told.report))
+                text = json_text(told.report) if as_json else "\n".join(_report_lines(told.report, target))
                 progress.say("measured")
                 typer.echo(text)
             else:
@@ -130,10 +133,14 @@ def worth(
 
 
 def _line(tag: Tag) -> str:
-    purposes = ",".join(PurposeEnum.Name(each).removeprefix("PURPOSE_").lower() for each in tag.purposes)
+    purposes = ",".join(_purposes(tag))
     state = TagState.Name(tag.state).removeprefix("TAG_STATE_").lower()
     note = f"  ({tag.note})" if tag.note else ""
     return f"{tag.name:<28} v{tag.version:<3} {state:<9} {purposes:<18} {tag.expression}{note}"
+
+
+def _purposes(tag: Tag) -> list[str]:
+    return [PurposeEnum.Name(each).removeprefix("PURPOSE_").lower() for each in tag.purposes]
 
 
 def _told(verdict: TagVerdict) -> str:
@@ -144,13 +151,13 @@ def _told(verdict: TagVerdict) -> str:
     return "holds" if verdict.holds else "does not hold"
 
 
-def _report_lines(report: TagReport) -> Iterator[str]:
+def _report_lines(report: TagReport, target: str) -> Iterator[str]:
     yield (
         f"{report.name}: {report.training_rows:,} rows to choose on, {report.test_rows:,} later ones to measure on, "
-        f"{report.base_rate:.1%} with the outcome"
+        f"{report.base_rate:.1%} with the outcome {target}"
     )
     yield f"all {len(report.tags)} tags: AUC {report.all_auc:.4f}; the {report.knee} kept: AUC {report.kept_auc:.4f}"
-    yield "tags kept, the most useful first, and what each adds to the others:"
+    yield "tags kept, the most useful first, and what each adds to the others, with its 90 % interval:"
     by_name = {each.tag: each for each in report.tags}
     for name in report.kept:
         own = by_name[name]

@@ -33,6 +33,7 @@ def _next_commands(shown: Shown, places: Places, command: str, data: str) -> str
     folder = "" if data == DEFAULT_DATA else f" --data {data}"
     tries = (
         ("the same customer again, in Chinese", f"{command} decide {customer} --lang zh"),
+        ("who the customer is", f"{command} customers show {customer}"),
         ("the trace of this decision", f"{command} trace {shown.decision.name}"),
         ("processes, models, prices and clock", f"{command} status{folder}"),
     )

@@ -24,6 +24,8 @@ from fieldwise_client.wording.phrases import age_text, number_text, phrase
 from fieldwise_client.wording.terminal import WIDTH, columns, wrapped
 
 _INDENT = "    "
+# Chances, which rest on days and not on single events.
+_LIKELY = frozenset({"lost_probability", "waiting_probability"})
 
 
 def render_profile(profile: Profile, lang: str = "en", width: int = WIDTH) -> str:
@@ -72,8 +74,8 @@ def _standing(profile: Profile, lang: str, width: int) -> Iterator[str]:
     yield f"  {stage}   {rhythm}".rstrip()
     if profile.purchase_days:
         days = f"{profile.purchase_days:,}"
-        bought = _words("bought", lang, days=days, spend=_money(profile.total_spend))
-        yield f"  {bought}; {_words('last', lang, age=_age(profile.last_purchase_time, profile))}"
+        age = _age(profile.last_purchase_time, profile, lang)
+        yield f"  {_words('bought', lang, days=days, spend=_money(profile.total_spend), age=age)}"
     if profile.HasField("segment"):
         label = profile.segment.label or short(profile.segment.segment)
         static = profile.segment.static_segment
@@ -101,11 +103,11 @@ def _traits(profile: Profile, lang: str, width: int) -> Iterator[str]:
     room = max(map(columns, names))
     for name, trait in zip(names, profile.traits, strict=True):
         rests = _words(
-            "rests",
+            "rests_on_days" if trait.name in _LIKELY else "rests",
             lang,
             count=f"{trait.evidence_count:,}",
             kinds=", ".join(trait.evidence_kinds),
-            age=age_text(timedelta(days=trait.age_days)),
+            age=age_text(timedelta(days=trait.age_days), lang),
         )
         head = f"{_INDENT}{name}{' ' * (room - columns(name))}  "
         yield from wrapped(f"{_value(trait, lang)} — {rests}", width, head, " " * columns(head))
@@ -114,6 +116,10 @@ def _traits(profile: Profile, lang: str, width: int) -> Iterator[str]:
 def _value(trait: Trait, lang: str) -> str:
     if trait.WhichOneof("value") == "text":
         return phrase(VALUES, trait.text, lang)
+    if trait.name in _LIKELY:
+        return _words("likely", lang, share=number_text("p", trait.number))
+    if trait.name.endswith("_share"):
+        return number_text("share", trait.number)
     return f"{trait.number:,.4g} {trait.unit}".rstrip()
 
 
@@ -126,7 +132,7 @@ def _interests(profile: Profile, lang: str, width: int) -> Iterator[str]:
             lang,
             days=f"{each.purchase_days:,}",
             spend=_money(each.spend),
-            age=_age(each.last_purchase_time, profile),
+            age=_age(each.last_purchase_time, profile, lang),
         )
         if each.HasField("mean_gap_days"):
             told += _words("every", lang, gap=f"{each.mean_gap_days:.1f}")
@@ -144,7 +150,7 @@ def _browsing(profile: Profile, lang: str, width: int) -> Iterator[str]:
             views=f"{each.views:,.0f}",
             clicks=f"{each.clicks:,.0f}",
             searches=f"{each.searches:,}",
-            age=_age(each.last_time, profile),
+            age=_age(each.last_time, profile, lang),
         )
         yield from wrapped(f"{each.category}: {told}", width, _INDENT, _INDENT * 2)
     words = " · ".join(f"{each.word} ({each.count})" for each in profile.searched)
@@ -200,7 +206,7 @@ def _trust(profile: Profile, lang: str, width: int) -> Iterator[str]:
     yield from _listed("quality", " · ".join(told), lang, width)
     fields = " · ".join(f"{each.field} {_field(each, lang)}" for each in quality.fields)
     yield from _listed("fields", fields, lang, width)
-    yield f"  {_words('basis', lang, count=f'{profile.event_count:,}', age=_age(profile.fresh_at, profile))}"
+    yield f"  {_words('basis', lang, count=f'{profile.event_count:,}', age=_age(profile.fresh_at, profile, lang))}"
 
 
 def _field(quality: FieldQuality, lang: str) -> str:
@@ -232,5 +238,5 @@ def _moment(stamp: Timestamp) -> datetime:
     return stamp.ToDatetime(tzinfo=UTC)
 
 
-def _age(stamp: Timestamp, profile: Profile) -> str:
-    return age_text(max(timedelta(0), _moment(profile.as_of) - _moment(stamp)))
+def _age(stamp: Timestamp, profile: Profile, lang: str) -> str:
+    return age_text(max(timedelta(0), _moment(profile.as_of) - _moment(stamp)), lang)

@@ -27,6 +27,8 @@ TRAITS: Mapping[str, Words] = {
     "satisfaction_csat": Words("satisfaction (CSAT)", "满意度（CSAT）"),
     "satisfaction_nps": Words("would recommend (NPS)", "推荐意愿（NPS）"),
     "last_rating": Words("last rating", "最近评分"),
+    "lost_probability": Words("lost for good", "已流失概率"),
+    "waiting_probability": Words("only pausing", "暂停购买概率"),
     "open_cases": Words("open service cases", "未结服务单"),
 }
 
@@ -77,8 +79,10 @@ CUSTOMER: Mapping[str, Words] = {
         "buys every {gap} days; counts as silent after {silence}",
         "每 {gap} 天购买一次；超过 {silence} 天视为沉默",
     ),
-    "bought": Words("bought on {days} days for {spend} in all", "共 {days} 天有购买，合计 {spend}"),
-    "last": Words("last purchase {age} ago", "上次购买 {age}前"),
+    "bought": Words(
+        "bought on {days} days for {spend} in all; last purchase {age} ago",
+        "共 {days} 天有购买，合计 {spend}；上次购买 {age}前",
+    ),
     "merged": Words("one person with", "与以下为同一人"),
     "canonical": Words("read under", "主名称"),
     "segment": Words("segment", "客群"),
@@ -86,9 +90,15 @@ CUSTOMER: Mapping[str, Words] = {
     "tags": Words("tags", "标签"),
     "opted_out": Words("asked not to be contacted", "要求不再联系"),
     "refused": Words("refuses", "拒绝渠道"),
-    "assumed": Words("consent assumed: nobody has asked him", "许可为假定：尚未询问"),
+    "assumed": Words(
+        "consent for this purpose assumed: nobody has asked him about it", "此用途的许可为假定：尚未询问"
+    ),
     "traits": Words("Traits", "特征"),
-    "rests": Words("{count} events ({kinds}), newest {age} old", "依据 {count} 条（{kinds}），最新 {age}前"),
+    "rests": Words("{count} events of {kinds}, newest {age} old", "依据 {count} 条（{kinds}），最新 {age}前"),
+    "rests_on_days": Words(
+        "{count} days with {kinds}, newest {age} old", "依据 {count} 天（{kinds}），最新 {age}前"
+    ),
+    "likely": Words("{share} likely", "{share}"),
     "interests": Words("Buys", "购买品类"),
     "interest": Words("{days} days, {spend}, last {age} ago", "{days} 天，{spend}，上次 {age}前"),
     "every": Words(", every {gap} days", "，每 {gap} 天"),
@@ -101,9 +111,12 @@ CUSTOMER: Mapping[str, Words] = {
     "channels": Words("Channels", "渠道"),
     "change": Words("Change", "变化"),
     "changed": Words(
-        "{direction} since {since} (evidence {evidence})", "自 {since} 起{direction}（证据 {evidence}）"
+        "{direction} since {since} (evidence {evidence}; told from 1 on)",
+        "自 {since} 起{direction}（证据 {evidence}，达到 1 即提示）",
     ),
-    "unchanged": Words("none to see (evidence {evidence} of 1)", "未见变化（证据 {evidence}/1）"),
+    "unchanged": Words(
+        "none to see (evidence {evidence}; told from 1 on)", "未见变化（证据 {evidence}，达到 1 才提示）"
+    ),
     "next": Words("In 28 days", "28 天后"),
     "plain": Words("Known plainly", "明文资料"),
     "born": Words("born {day}", "生日 {day}"),

@@ -68,10 +68,16 @@ def rejection_text(
     return phrase(REJECTIONS, code, language, {"fact": shown})
 
 
-def age_text(age: timedelta) -> str:
+_AGES = (
+    (86_400, Words("d", "天")),
+    (3_600, Words("h", "小时")),
+    (60, Words("min", "分钟")),
+    (1, Words("s", "秒")),
+)
+
+
+def age_text(age: timedelta, language: str = "en") -> str:
     """An age in its largest unit: ``3 d``, ``5 h``, ``12 min``, ``8 s``."""
     seconds = int(age.total_seconds())
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} s"
+    length, unit = next(((length, unit) for length, unit in _AGES if seconds >= length), _AGES[-1])
+    return f"{seconds // length} {getattr(unit, language)}"

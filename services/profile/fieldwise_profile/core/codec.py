@@ -23,6 +23,8 @@ VERSION: Final = 3
 # JSON writes no zero byte, whatever is in the names.
 _END_OF_HEAD: Final = b"\x00"
 _INTEGER: Final = 8
+# Of 64 bits with a sign.
+LARGEST: Final = (1 << 63) - 1
 
 
 def encode(state: State) -> bytes:
@@ -47,8 +49,16 @@ def plain(state: State) -> bytes:
     numbers.append(len(hours))
     numbers += chain.from_iterable((hour, len(text)) for (hour, _), text in zip(hours, texts, strict=True))
     head = json.dumps([names, _small(state)], sort_keys=True, separators=(",", ":")).encode()
-    body = struct.pack(f"<{len(numbers) + 1}q", len(numbers), *numbers)
-    return b"".join((bytes([VERSION]), head, _END_OF_HEAD, body, *texts))
+    return b"".join((bytes([VERSION]), head, _END_OF_HEAD, _packed([len(numbers), *numbers]), *texts))
+
+
+def _packed(numbers: Sequence[int]) -> bytes:
+    form = f"<{len(numbers)}q"
+    try:
+        return struct.pack(form, *numbers)
+    except struct.error:
+        # Only a broken source sells one customer so much. Sums that stop at the largest stop there in any order.
+        return struct.pack(form, *(min(number, LARGEST) for number in numbers))
 
 
 def decode(raw: bytes) -> State | None:

@@ -100,6 +100,8 @@ def clock_shift(request: profile_service_pb2.IngestEventsRequest, now: int) -> i
 
 def erased_rejections(batch: Batch, erased: frozenset[str]) -> list[profile_service_pb2.RejectedEvent]:
     """Refusals of the events whose customer was erased."""
+    if not erased:
+        return []
     remedy = "CUSTOMER_ERASED: he was erased and stays so; if he came back, give him a new id"
     return [
         _rejection(place, event.event_id, [Violation.of("customer", event.customer, remedy)])

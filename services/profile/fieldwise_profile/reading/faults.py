@@ -23,6 +23,8 @@ MOST_BYTES: Final = 32 * 1024
 BUILT_IN_VERSION: Final = 1
 
 _YEAR_2000: Final = 946_684_800
+# The earliest time that an event may have, microseconds.
+EARLIEST: Final = _YEAR_2000 * SECOND
 _YEAR_2100: Final = 4_102_444_800
 _NANOS: Final = 1_000_000_000
 _WHAT: Final = f"set exactly one of {', '.join(WHATS)}; a kind that is not known here can be replayed from the dead letters once it is"
@@ -75,6 +77,9 @@ def _time_faults(sent: event_pb2.Event, now: int, shift: int) -> list[Violation]
     found: list[Violation] = []
     event_time, known_at = moment(sent.event_time), moment(sent.known_at)
     moved = f" (its clock is corrected by {shift / SECOND:+.0f} s, from sent_at)" if shift else ""
+    if event_time and event_time + shift < EARLIEST:
+        remedy = f"send a time that is not before {shown_time(EARLIEST)} once corrected, or a sent_at that is right"
+        found.append(Violation("event_time", shown_time(event_time + shift) + moved, remedy))
     if event_time and event_time + shift > now:
         remedy = f"send a time that is not after decision_time, {shown_time(now)}"
         found.append(Violation("event_time", shown_time(event_time + shift) + moved, remedy))

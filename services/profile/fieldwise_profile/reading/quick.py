@@ -13,7 +13,7 @@ from fieldwise.profile.v1 import event_pb2
 from fieldwise.type.v1 import money_pb2
 from fieldwise_profile.core.event import Event, Kind
 from fieldwise_profile.reading.columns import DEFAULT_CHANNEL, flagged, personal_json
-from fieldwise_profile.reading.faults import MOST_MONEY, moment
+from fieldwise_profile.reading.faults import EARLIEST, MOST_MONEY, moment
 from fieldwise_profile.reading.names import Names
 
 MOST_DWELL_MS: Final = 86_400_000
@@ -44,6 +44,8 @@ def quick(
     event_time = moment(sent.event_time)
     known_at = moment(sent.known_at) if sent.HasField("known_at") else now - shift
     if not (0 < event_time <= known_at <= now - shift and 0 < len(event_id) <= 128 and "\0" not in event_id):
+        return None
+    if event_time + shift < EARLIEST:
         return None
     head = (source, event_id, customer, event_time + shift, known_at + shift)
     return read(head, sent, currency)

@@ -24,6 +24,7 @@ from fieldwise_profile.dead_letters import letters_of
 from fieldwise_profile.event_messages import event_message
 from fieldwise_profile.ingest import Ingest, Reading
 from fieldwise_profile.listing_events import EventLists, Weighed
+from fieldwise_profile.listing_outcomes import OutcomeLists
 from fieldwise_profile.permitting import permitted_for
 from fieldwise_profile.picturing import feature_set, timestamp
 from fieldwise_profile.reading import Batch, Reader, erased_rejections
@@ -61,6 +62,7 @@ class Parts:
     consenting: Consenting
     watching: Watching
     event_lists: EventLists
+    outcomes: OutcomeLists
     rebuilding: Rebuilding
     auditing: Auditing
     currency: str
@@ -102,7 +104,9 @@ class Profiles(ProfileServiceServicer):
     ) -> profile_pb2.Profile:
         (found,) = await self._profiles([request.name], request)
         if found is None:
-            remedy = "ingest an event of the customer that was known by as_of, or correct the name"
+            remedy = (
+                "ingest an event of his that is known by then, or correct the name; who was erased stays away"
+            )
             raise NotFound(request.name, remedy, reason="CUSTOMER_NOT_FOUND")
         return found
 
@@ -171,10 +175,9 @@ class Profiles(ProfileServiceServicer):
     ) -> profile_service_pb2.ListOutcomeEventsResponse:
         size = clamp_page_size(request.page_size, _PAGE, _LARGEST_PAGE)
         after = int(cursor_of(request.page_token, "outcomes") or 0)
-        found = await self._parts.database.read(lambda c: listings.outcomes_after(c, after, size))
-        last = found[-1][0] if found else after
+        found, last = await self._parts.outcomes.page(after, size, request.purpose)
         return profile_service_pb2.ListOutcomeEventsResponse(
-            events=[event_message(event, self._parts.currency) for _, event in found],
+            events=[event_message(event, self._parts.currency) for event in found],
             next_page_token=page_token(str(last), "outcomes"),
         )
 
