@@ -9,16 +9,16 @@ import pytest
 
 # Together under the ten minutes that all tests have.
 ALLOTTED = {
-    "allocation": 60,
+    "allocation": 50,
     "client": 60,
     "contract": 30,
-    "forecast": 60,
+    "forecast": 40,
     "gateway": 40,
     "market": 20,
     "profile": 180,
-    "recommend": 60,
-    "runtime": 80,
-    "system": 130,
+    "recommend": 30,
+    "runtime": 50,
+    "system": 90,
 }
 
 

@@ -140,6 +140,10 @@ def _add_latest(sums: dict[str, list[int]], name: str, count: int, time: int) ->
     own[1] = max(own[1], time)
 
 
+# More than the days of ten years: beyond it, days stand in the list more than once.
+MOST_MARKS: Final = 4_000
+
+
 class BrowsingHours:
     """The browsing events of one customer.
 
@@ -157,12 +161,13 @@ class BrowsingHours:
         self._weight = 0
         self._hours: dict[int, Hour] = {}
         self._days: dict[int, DayOfBrowsing] = {}
-        self._stale: set[int] = set()
+        # Days whose sums are behind; a day may stand in it more than once.
+        self._stale: list[int] = []
 
     def add(self, event_time: int, event: Raw) -> None:
         """Adds an event, whose own time is within its hour."""
         hour = event_time // HOUR
-        self._stale.add(hour // HOURS_PER_DAY)
+        self._mark(hour // HOURS_PER_DAY)
         self.added += 1
         if event[_WORDS]:
             self.has_words = True
@@ -189,10 +194,17 @@ class BrowsingHours:
                 for event in _unpacked(events):
                     self.add(hour * HOUR + event[0], event)
 
+    def _mark(self, day: int) -> None:
+        # A list, and only against the last: nearly always the same day again, and an empty set is four times as large.
+        if not self._stale or self._stale[-1] != day:
+            self._stale.append(day)
+            if len(self._stale) > MOST_MARKS:
+                self._stale = list(set(self._stale))
+
     def days(self) -> Mapping[int, DayOfBrowsing]:
         """The sums of each day (since 1970) with browsing, ascending."""
         if self._stale:
-            for day in self._stale:
+            for day in set(self._stale):
                 before, after = self._days.get(day, _NOTHING), self._summed(day)
                 self._events += after.events - before.events
                 self._weight += after.weight - before.weight
@@ -217,7 +229,7 @@ class BrowsingHours:
         read.has_words = has_words
         for hour, text in hours:
             read._hours[hour] = text if text[0] == "[" else _flood_of(text)
-            read._stale.add(hour // HOURS_PER_DAY)
+            read._mark(hour // HOURS_PER_DAY)
         return read
 
     def _packed(self, hour: int) -> str:
@@ -248,7 +260,7 @@ class BrowsingHours:
         else:
             self._hours[hour] = together = _flooded([] if own is None else _unpacked(own))
             together.add_all(flood)
-        self._stale.add(hour // HOURS_PER_DAY)
+        self._mark(hour // HOURS_PER_DAY)
 
 
 def _unpacked(events: list[Raw] | str) -> list[Raw]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
@@ -89,7 +89,7 @@ def _small(state: State) -> dict[str, Any]:
     return {name: part for name, part in parts.items() if part}
 
 
-def _listed(days_by_name: dict[str, dict[int, int]]) -> dict[str, list[int]]:
+def _listed(days_by_name: Mapping[str, dict[int, int]]) -> dict[str, list[int]]:
     """Days and counts by turns: numbers can be no keys of JSON."""
     return {name: list(chain.from_iterable(sorted(days.items()))) for name, days in days_by_name.items()}
 

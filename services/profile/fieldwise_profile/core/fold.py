@@ -8,8 +8,9 @@ kept out before the fold, by event id.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from sys import intern
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from fieldwise_profile.core.browsing import BrowsingHours
@@ -38,6 +39,9 @@ _ROBOT, _CLOSED, _GRANTED = int(Flag.ROBOT), int(Flag.CLOSED), int(Flag.GRANTED)
 Word = tuple[int, int]
 # Scores kept of one question: how many, their sum, time and value of the latest (the higher of two at once).
 Score = tuple[int, int, int, int]
+
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class PlainFacts(NamedTuple):
@@ -118,14 +122,15 @@ class State:
         self.hours = [0] * 24
         self.days: dict[int, list[int]] = {}
         self.categories: dict[str, CategoryState] = {}
-        self.counts: dict[str, dict[int, int]] = {}
-        self.channels: dict[str, dict[int, int]] = {}
-        self.channel_last: dict[str, int] = {}
         self.browsing: BrowsingHours | None = None
-        self.consents: dict[str, int] = {}
-        self.facts: dict[str, tuple[int, str]] = {}
-        self.cases: dict[str, Word] = {}
-        self.scores: dict[str, Score] = {}
+        # Most customers have no more than purchases and browsing: the rest is one shared nothing until there is something.
+        self.counts: Mapping[str, dict[int, int]] = _NOTHING
+        self.channels: Mapping[str, dict[int, int]] = _NOTHING
+        self.channel_last: Mapping[str, int] = _NOTHING
+        self.consents: Mapping[str, int] = _NOTHING
+        self.facts: Mapping[str, tuple[int, str]] = _NOTHING
+        self.cases: Mapping[str, Word] = _NOTHING
+        self.scores: Mapping[str, Score] = _NOTHING
 
     @property
     def last_event_time(self) -> int:
@@ -226,18 +231,24 @@ class State:
         for name, bought in other.categories.items():
             self.categories.setdefault(name, CategoryState()).merge(bought)
         self._merge_browsing(other.browsing)
-        _merge_days(self.counts, other.counts)
-        _merge_days(self.channels, other.channels)
-        _merge_latest(self.channel_last, other.channel_last)
-        _merge_latest(self.consents, other.consents)
-        _merge_latest(self.facts, other.facts)
-        _merge_latest(self.cases, other.cases)
+        _merge_days(self._own("counts"), other.counts)
+        _merge_days(self._own("channels"), other.channels)
+        for name in ("channel_last", "consents", "facts", "cases"):
+            _merge_latest(self._own(name), getattr(other, name))
         for question, score in other.scores.items():
             self._score(question, *score)
 
     def is_whole_at(self, moment: int) -> bool:
         """Whether every event folded in happened before ``moment`` and was known by then."""
         return self.known_at <= moment and self.last_event_time < moment
+
+    def _own(self, name: str) -> dict[str, Any]:
+        """One of the mappings that are shared while there is nothing in them, to write in."""
+        found: dict[str, Any] = getattr(self, name)
+        if found is _NOTHING:
+            found = {}
+            setattr(self, name, found)
+        return found
 
     def _browse(
         self,
@@ -298,7 +309,7 @@ class State:
         self._count("service_case", event.day)
         if event.target:
             said = (event.time, 1 if (event.flags or 0) & _CLOSED else 0)
-            self.cases[event.target] = max(self.cases.get(event.target, said), said)
+            self._own("cases")[event.target] = max(self.cases.get(event.target, said), said)
 
     def _satisfaction(self, event: _Other) -> None:
         self._count("satisfaction", event.day)
@@ -314,7 +325,7 @@ class State:
         if event.details:
             for name, value in json.loads(event.details).items():
                 stated = (event.time, json.dumps(value, ensure_ascii=False))
-                self.facts[name] = max(self.facts.get(name, stated), stated)
+                self._own("facts")[name] = max(self.facts.get(name, stated), stated)
 
     def _consented(self, event: _Other) -> None:
         self._count("consent", event.day)
@@ -325,12 +336,12 @@ class State:
 
     def _consent(self, what: str, time: int, *, granted: bool) -> None:
         # Of two words at one moment the withdrawal holds.
-        self.consents[what] = max(self.consents.get(what, 0), 2 * time + (0 if granted else 1))
+        self._own("consents")[what] = max(self.consents.get(what, 0), 2 * time + (0 if granted else 1))
 
     def _count(self, name: str, day: int) -> None:
         days = self.counts.get(name)
         if days is None:
-            days = self.counts[name] = {}
+            days = self._own("counts")[name] = {}
         days[day] = days.get(day, 0) + 1
 
     def _reach(self, channel: str | None, day: int, time: int) -> None:
@@ -338,15 +349,15 @@ class State:
             return
         days = self.channels.get(channel)
         if days is None:
-            days = self.channels[channel] = {}
+            days = self._own("channels")[channel] = {}
         days[day] = days.get(day, 0) + 1
         if time > self.channel_last.get(channel, 0):
-            self.channel_last[channel] = time
+            self._own("channel_last")[channel] = time
 
     def _score(self, question: str, count: int, total: int, time: int, value: int) -> None:
         own = self.scores.get(question, (0, 0, 0, 0))
         latest = max(own[2:], (time, value))
-        self.scores[question] = (own[0] + count, own[1] + total, *latest)
+        self._own("scores")[question] = (own[0] + count, own[1] + total, *latest)
 
     def _merge_browsing(self, other: BrowsingHours | None) -> None:
         if other is not None:
@@ -441,14 +452,14 @@ def _earlier(one: int, other: int) -> int:
     return min(one, other) if one and other else one or other
 
 
-def _merge_days(own: dict[str, dict[int, int]], other: dict[str, dict[int, int]]) -> None:
+def _merge_days(own: dict[str, dict[int, int]], other: Mapping[str, dict[int, int]]) -> None:
     for name, days in other.items():
         mine = own.setdefault(name, {})
         for day, count in days.items():
             mine[day] = mine.get(day, 0) + count
 
 
-def _merge_latest(own: dict[str, Any], other: dict[str, Any]) -> None:
+def _merge_latest(own: dict[str, Any], other: Mapping[str, Any]) -> None:
     for name, latest in other.items():
         own[name] = max(own.get(name, latest), latest)
 
