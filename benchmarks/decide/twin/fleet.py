@@ -25,6 +25,7 @@ def copied(source: Path, target: Path) -> None:
         ):
             theirs.backup(ours)
     shutil.copytree(source / "models", target / "models")
+    shutil.copy(source / "profile.keys", target / "profile.keys")
 
 
 @dataclass(frozen=True)
