@@ -56,7 +56,7 @@ def rows(*, quick: bool) -> Iterator[Row]:
         "must",
         "<= 0",
     )
-    yield Row("events counted twice after being sent again", doubled, "events", "must", "<= 0")
+    yield Row("events counted that are not stored, or stored twice", doubled, "events", "must", "<= 0")
     yield Row("erased customers that came back", returned, "customers", "must", "<= 0")
     yield Row("events acknowledged", len(known.acknowledged), "events")
     yield Row("erasures acknowledged", len(known.erased), "customers")
@@ -166,10 +166,11 @@ async def _erasing(channel: grpc.aio.Channel, known: Known, number: int) -> None
 
 
 async def _checked(server: Server, known: Known) -> tuple[int, int, int]:
-    """All that was acknowledged is sent again: each must be a duplicate or belong to somebody erased."""
+    """Every customer has what was acknowledged of him, each event once, unless he was erased."""
     lost = returned = 0
     gone = known.erased | known.maybe_erased
     async with server.channel() as channel:
+        await _all_parted(channel)
         stub: profile_service_pb2_grpc.ProfileServiceAsyncStub = profile_service_pb2_grpc.ProfileServiceStub(
             channel
         )
@@ -187,6 +188,18 @@ async def _checked(server: Server, known: Known) -> tuple[int, int, int]:
     return lost, doubled, returned
 
 
+async def _all_parted(channel: grpc.aio.Channel) -> None:
+    """Takes back the merges that a kill left standing: each customer is to be counted by himself."""
+    stub = identity_service_pb2_grpc.IdentityServiceStub(channel)
+    listed = await stub.ListLinks(identity_service_pb2.ListLinksRequest(page_size=1_000))
+    for link in listed.links:
+        await stub.UnlinkCustomers(
+            identity_service_pb2.UnlinkCustomersRequest(
+                link=link.name, decided_by="benchmark", decision_time=moment(NOW + DAY)
+            )
+        )
+
+
 async def _count(stub: profile_service_pb2_grpc.ProfileServiceAsyncStub, customer: str) -> int:
     request = profile_service_pb2.BatchGetProfilesRequest(
         names=[customer], as_of=moment(NOW + DAY), purpose=consent_pb2.PURPOSE_SERVICE
@@ -196,7 +209,7 @@ async def _count(stub: profile_service_pb2_grpc.ProfileServiceAsyncStub, custome
 
 
 async def _rows(stub: profile_service_pb2_grpc.ProfileServiceAsyncStub, customer: str) -> int:
-    """His events one by one, each id once; members of a merge that a kill left standing included."""
+    """His events one by one, each id once."""
     ids: set[tuple[str, str]] = set()
     token = ""
     while True:
