@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,7 +51,7 @@ def rows(*, quick: bool) -> Iterator[Row]:
             for engine, server in servers.items():
                 ours[engine].append(events / _cost(engine, server, batches))
             values = [_plain(batch) for batch in batches]
-            raw.append(events / _timed(lambda values=values: _raw_sqlite(values)))  # type: ignore[misc]
+            raw.append(events / _timed(partial(_raw_sqlite, values)))
             core["SQLite"].append(events / _core(values, ""))
             core["PostgreSQL"].append(events / _core(values, url))
     for engine, rates in ours.items():
@@ -121,7 +122,7 @@ def _folded(values: Plain, new: set[str]) -> list[tuple[str, int, int, int]]:
             state[0] += 1
             state[1] += amount
             state[2] = max(state[2], seconds)
-    return [(customer, *state) for customer, state in sorted(found.items())]  # type: ignore[misc]
+    return [(customer, n, amount, last) for customer, (n, amount, last) in sorted(found.items())]
 
 
 def _raw_sqlite(batches: Sequence[Plain]) -> None:

@@ -153,16 +153,13 @@ async def wired(settings: Settings) -> server.Service:
         ),
     )
     await erasing.begin()
-    tending = asyncio.create_task(_tend((erasing.take_up, auditing.flush)))
-    looking_up = settings.identity_lookup == "background"
-    identifying = asyncio.create_task(identity.identifying.run()) if looking_up else None
-    following = (
-        asyncio.create_task(
-            _follow((states.catch_up, identity.linking.catch_up, erasing.follow, catalogue.load, *followed))
-        )
-        if database.dialect == "postgresql"
-        else None
-    )
+    works = [_tend((erasing.take_up, auditing.flush))]
+    if settings.identity_lookup == "background":
+        works.append(identity.identifying.run())
+    if database.dialect == "postgresql":
+        level = (states.catch_up, identity.linking.catch_up, erasing.follow, catalogue.load, *followed)
+        works.append(_follow(level))
+    background = [asyncio.create_task(work) for work in works]
     schema_parts = SchemaParts(catalogue, DeadLetters(database, reader, sealing, ingest), auditing)
     retention = Retention(
         database, sealing, auditing, days_told(settings.retention), catalogue.current, showing.forget
@@ -193,40 +190,23 @@ async def wired(settings: Settings) -> server.Service:
             currency=settings.currency,
         )
     )
-    # One line for each proto service: what it is called, how it is added, what answers it.
-    served: tuple[tuple[FileDescriptor, Callable[[Any, grpc.aio.Server], None], object], ...] = (
-        (profile_service_pb2.DESCRIPTOR, add_ProfileServiceServicer_to_server, profiles),
-        (
-            segment_service_pb2.DESCRIPTOR,
-            add_SegmentServiceServicer_to_server,
-            SegmentWire(segments, lifecycles, settings.currency),
+    served = _served(
+        profiles,
+        SegmentWire(segments, lifecycles, settings.currency),
+        QualityWire(
+            Replaying(database, viewing, segments),
+            Reviewing(database, sealing, auditing, people.members),
+            standings,
         ),
-        (
-            quality_service_pb2.DESCRIPTOR,
-            add_QualityServiceServicer_to_server,
-            QualityWire(
-                Replaying(database, viewing, segments),
-                Reviewing(database, sealing, auditing, people.members),
-                standings,
-            ),
+        TagWire(
+            tags,
+            TagReading(database, viewing, showing, tags),
+            TagWorth(database, settings.database_url, viewing, tags, unasked),
+            TagReports(database),
         ),
-        (
-            tag_service_pb2.DESCRIPTOR,
-            add_TagServiceServicer_to_server,
-            TagWire(
-                tags,
-                TagReading(database, viewing, showing, tags),
-                TagWorth(database, settings.database_url, viewing, tags, unasked),
-                TagReports(database),
-            ),
-        ),
-        (
-            identity_service_pb2.DESCRIPTOR,
-            add_IdentityServiceServicer_to_server,
-            IdentityWire(identity.parts),
-        ),
-        (privacy_service_pb2.DESCRIPTOR, add_PrivacyServiceServicer_to_server, Privacy(privacy_parts)),
-        (schema_service_pb2.DESCRIPTOR, add_SchemaServiceServicer_to_server, SchemasAndLetters(schema_parts)),
+        IdentityWire(identity.parts),
+        Privacy(privacy_parts),
+        SchemasAndLetters(schema_parts),
     )
 
     def register(grpc_server: grpc.aio.Server) -> None:
@@ -237,11 +217,8 @@ async def wired(settings: Settings) -> server.Service:
         return {"": await database.reachable(PACKAGE)}
 
     async def close() -> None:
-        tending.cancel()
-        if identifying is not None:
-            identifying.cancel()
-        if following is not None:
-            following.cancel()
+        for task in background:
+            task.cancel()
         await auditing.flush()
         await watching.close()
         await viewing.close()
@@ -256,6 +233,30 @@ async def wired(settings: Settings) -> server.Service:
         on_stop=close,
         # A fault in one event rejects that event, never its batch.
         checked_by_handler=frozenset({"fieldwise.profile.v1.IngestEventsRequest.events"}),
+    )
+
+
+_Served = tuple[FileDescriptor, Callable[[Any, grpc.aio.Server], None], object]
+
+
+def _served(
+    profiles: Profiles,
+    segments: SegmentWire,
+    quality: QualityWire,
+    tags: TagWire,
+    identity: IdentityWire,
+    privacy: Privacy,
+    schemas: SchemasAndLetters,
+) -> tuple[_Served, ...]:
+    """One line for each proto service: what it is called, how it is added, what answers it."""
+    return (
+        (profile_service_pb2.DESCRIPTOR, add_ProfileServiceServicer_to_server, profiles),
+        (segment_service_pb2.DESCRIPTOR, add_SegmentServiceServicer_to_server, segments),
+        (quality_service_pb2.DESCRIPTOR, add_QualityServiceServicer_to_server, quality),
+        (tag_service_pb2.DESCRIPTOR, add_TagServiceServicer_to_server, tags),
+        (identity_service_pb2.DESCRIPTOR, add_IdentityServiceServicer_to_server, identity),
+        (privacy_service_pb2.DESCRIPTOR, add_PrivacyServiceServicer_to_server, privacy),
+        (schema_service_pb2.DESCRIPTOR, add_SchemaServiceServicer_to_server, schemas),
     )
 
 
