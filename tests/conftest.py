@@ -1,4 +1,4 @@
-"""Databases for all tests: a SQLite file, and a schema of its own in a real PostgreSQL; knows no service."""
+"""Databases for all tests: a SQLite file, and a schema of its own in a real PostgreSQL; a Dask cluster; knows no service."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.executor import clusters
 from tests.seconds_per_folder import SecondsPerFolder
 
 
@@ -70,3 +71,10 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(SecondsPerFolder(), "seconds-per-folder")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    """The address of the scheduler of a Dask cluster; started for the first test that asks for it."""
+    with clusters.running() as address:
+        yield address

@@ -10,15 +10,16 @@ import pytest
 # Together under the ten minutes that all tests have.
 ALLOTTED = {
     "allocation": 50,
-    "client": 60,
+    "client": 45,
     "contract": 30,
-    "forecast": 40,
+    "executor": 30,
+    "forecast": 100,
     "gateway": 40,
-    "market": 20,
-    "profile": 180,
-    "recommend": 30,
-    "runtime": 50,
-    "system": 90,
+    "market": 15,
+    "profile": 165,
+    "recommend": 20,
+    "runtime": 35,
+    "system": 70,
 }
 
 

@@ -20,6 +20,7 @@ LISTED = re.compile(r"^\| `(fieldwise\.[a-z_.]+)`", re.MULTILINE)
 # Classes of the settings modules that are read from the environment.
 SETTINGS = {
     "fieldwise_allocation.settings": ("Settings",),
+    "fieldwise_executor.settings": ("ClusterSettings",),
     "fieldwise_forecast.settings": ("Settings",),
     "fieldwise_gateway.settings": ("Addresses", "JobsSettings", "Settings"),
     "fieldwise_gateway.traces.settings": ("Settings",),

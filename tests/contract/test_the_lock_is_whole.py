@@ -83,4 +83,9 @@ def test_members_come_after_what_they_need() -> None:
     assert all(
         order.index(needed) <= order.index(name) for name, wanted in needs.items() for needed in wanted
     )
-    assert needs["fieldwise-forecast"] == ["fieldwise-protos", "fieldwise-runtime", "fieldwise-forecast"]
+    assert needs["fieldwise-forecast"] == [
+        "fieldwise-protos",
+        "fieldwise-runtime",
+        "fieldwise-executor",
+        "fieldwise-forecast",
+    ]

@@ -9,7 +9,9 @@ import signal
 import struct
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
@@ -45,12 +47,26 @@ class Outcome:
 
 
 _to_parent: BinaryIO | None = None
+_listener: Final[ContextVar[Callable[[object], None] | None]] = ContextVar("listener", default=None)
 
 
 def report(value: object) -> None:
     """Sends a value to the parent's ``on_message`` at once; outside a worker process it does nothing."""
-    if _to_parent is not None:
+    listener = _listener.get()
+    if listener is not None:
+        listener(value)
+    elif _to_parent is not None:
         _send(_to_parent, (value,))
+
+
+@contextmanager
+def reporting_to(listener: Callable[[object], None]) -> Iterator[None]:
+    """What is reported within goes to ``listener`` instead: how work is done in another kind of worker."""
+    before = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(before)
 
 
 def _send(pipe: BinaryIO, message: object) -> None:

@@ -187,6 +187,11 @@ async def _ended(process: subprocess.Popen[bytes], patience: float) -> None:
     except TimeoutError:
         process.kill()
         await _status(process)
+    except asyncio.CancelledError:
+        # Given up while the worker was leaving: nobody waits for it any more, so it is ended here and now.
+        process.kill()
+        process.wait()
+        raise
 
 
 def _result(outcome: Outcome, name: str) -> Any:

@@ -13,6 +13,7 @@ from fieldwise_allocation.planning import Planning
 from fieldwise_allocation.quoting import Quotes
 from fieldwise_allocation.servicer import AllocationServicer
 from fieldwise_allocation.settings import Settings
+from fieldwise_executor.executor import opened
 from fieldwise_runtime import logs, loops, migrations, operations, settings, tracing
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import FieldwiseError
@@ -38,8 +39,9 @@ async def wire_up(known: Settings) -> Service:
     await running.recover()
     quotes = Quotes(db)
     await quotes.open()
-    planning = Planning.over(db, running, known.currency)
-    servicer = AllocationServicer(db, planning, quotes, known.currency)
+    executor = await opened(known.executor, known.executor_processes)
+    planning = Planning.over(db, running, executor, known.currency)
+    servicer = AllocationServicer(db, planning, executor, quotes, known.currency)
 
     def register(server: grpc.aio.Server) -> None:
         service_grpc.add_AllocationServiceServicer_to_server(servicer, server)
@@ -51,6 +53,7 @@ async def wire_up(known: Settings) -> Service:
     async def close() -> None:
         await running.close()
         await quotes.close()
+        await executor.close()
         await db.close()
         await single.close()
 

@@ -17,12 +17,12 @@ from fieldwise_allocation.core import checks
 from fieldwise_allocation.core.question import Question
 from fieldwise_allocation.plan_worker import Solved, Step, solve_verified
 from fieldwise_allocation.repeating import earlier_answer, remember
+from fieldwise_executor.executor import Executor
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import FailedPrecondition, InvalidRequest, NotFound
 from fieldwise_runtime.fingerprints import fingerprint
 from fieldwise_runtime.logs import get_logger
 from fieldwise_runtime.operations import Operations, Progress
-from fieldwise_runtime.workers import run_in_process
 
 log = get_logger(__name__)
 
@@ -40,11 +40,12 @@ class Planning:
     db: Database
     operations: Operations
     currency: str
+    executor: Executor
     turns: asyncio.Semaphore
 
     @classmethod
-    def over(cls, db: Database, operations: Operations, currency: str) -> Planning:
-        return cls(db, operations, currency, asyncio.Semaphore(SOLVES_AT_ONCE))
+    def over(cls, db: Database, operations: Operations, executor: Executor, currency: str) -> Planning:
+        return cls(db, operations, currency, executor, asyncio.Semaphore(SOLVES_AT_ONCE))
 
     async def start(self, request: service_pb2.PlanTerritoriesRequest) -> operations_pb2.Operation:
         """Start a plan, or find the one that this request started before.
@@ -91,7 +92,7 @@ class Planning:
         self, question: Question, asked_at: timestamp_pb2.Timestamp, progress: Progress
     ) -> plan_pb2.TerritoryPlan:
         async with self.turns:
-            solved = await run_in_process(
+            solved = await self.executor.run(
                 solve_verified,
                 question,
                 timeout=question.rules.seconds + SPARE_SECONDS,

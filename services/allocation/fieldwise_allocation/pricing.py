@@ -14,11 +14,11 @@ from fieldwise_allocation.core.budgets import Budget
 from fieldwise_allocation.core.market import Candidate, Market, clear, unknown_resources
 from fieldwise_allocation.core.terms import Window
 from fieldwise_allocation.repeating import earlier_answer, remember
+from fieldwise_executor.executor import Executor
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import InvalidRequest, ResourceExhausted, Violation
 from fieldwise_runtime.fingerprints import fingerprint
 from fieldwise_runtime.logs import get_logger
-from fieldwise_runtime.workers import run_in_process
 
 log = get_logger(__name__)
 
@@ -74,7 +74,10 @@ class _Intake:
 
 
 async def solve(
-    db: Database, requests: AsyncIterable[service_pb2.SolvePricesRequest], currency: str
+    db: Database,
+    executor: Executor,
+    requests: AsyncIterable[service_pb2.SolvePricesRequest],
+    currency: str,
 ) -> price_pb2.PriceSet:
     """Solve and publish the prices of a period.
 
@@ -94,7 +97,7 @@ async def solve(
     candidates = await _candidates(first, stream, stated, currency)
     committed = _committed(period)
     market = Market.of(candidates, ((each.resource, _left(each, committed)) for each in stated))
-    clearing = await run_in_process(clear, market, timeout=SOLVE_SECONDS)
+    clearing = await executor.run(clear, market, timeout=SOLVE_SECONDS)
     prices = wire.price_set_message(market, clearing, stated, currency)
     whole = {each.resource: each.capacity for each in stated}
     for price in prices.prices:

@@ -15,6 +15,7 @@ from fieldwise.allocation.v1 import plan_pb2, price_pb2, rep_pb2
 from fieldwise_allocation import budgeting, pricing, staffing, store, wire
 from fieldwise_allocation.planning import Planning
 from fieldwise_allocation.quoting import Quotes
+from fieldwise_executor.executor import Executor
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.fingerprints import fingerprint
 
@@ -25,6 +26,7 @@ class AllocationServicer(service_grpc.AllocationServiceServicer):
 
     db: Database
     planning: Planning
+    executor: Executor
     quotes: Quotes
     currency: str
 
@@ -76,7 +78,7 @@ class AllocationServicer(service_grpc.AllocationServiceServicer):
     async def SolvePrices(
         self, request_iterator: AsyncIterator[service_pb2.SolvePricesRequest], context: Any
     ) -> price_pb2.PriceSet:
-        prices = await pricing.solve(self.db, request_iterator, self.currency)
+        prices = await pricing.solve(self.db, self.executor, request_iterator, self.currency)
         await self.quotes.refresh()
         return prices
 

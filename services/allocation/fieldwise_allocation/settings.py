@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from fieldwise_executor.settings import executor_place, executor_processes
 from fieldwise_runtime import settings
 
 
@@ -18,3 +19,5 @@ class Settings:
     traces_address: str = settings.traces_address()
     listen: str = settings.listen_address("allocation", 50053)
     database_url: str = settings.service_database_url("allocation")
+    executor: str = executor_place()
+    executor_processes: int = executor_processes()

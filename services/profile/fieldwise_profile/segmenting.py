@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fieldwise.profile.v1 import profile_pb2
+from fieldwise_executor.executor import Executor
 from fieldwise_profile.core.consent import Unasked, permission
 from fieldwise_profile.core.event import DAY, MICROSECOND, SECOND
 from fieldwise_profile.core.features import Purchases
@@ -36,7 +37,6 @@ from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import FailedPrecondition
 from fieldwise_runtime.logs import get_logger
 from fieldwise_runtime.worker_process import report
-from fieldwise_runtime.workers import run_in_process
 
 log = get_logger(__name__)
 
@@ -99,8 +99,9 @@ class Segments:
         unasked: The installation's rule for those who were never asked for a consent.
     """
 
-    def __init__(self, database: Database, viewing: Viewing, unasked: Unasked) -> None:
+    def __init__(self, database: Database, viewing: Viewing, unasked: Unasked, executor: Executor) -> None:
         self._database = database
+        self._executor = executor
         self._viewing = viewing
         self._unasked = unasked
         self._one_fits = asyncio.Lock()
@@ -220,7 +221,7 @@ class Segments:
         occasion = Occasion(self.version + 1, as_of, seed)
         told: asyncio.Queue[Trial | None] = asyncio.Queue()
         working = asyncio.create_task(
-            run_in_process(
+            self._executor.run(
                 fit_in_process,
                 np.array(cohort.rows),
                 occasion,

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final, NamedTuple
 
 from fieldwise.profile.v1 import profile_pb2
+from fieldwise_executor.executor import Executor
 from fieldwise_profile.core.consent import Unasked, permission
 from fieldwise_profile.core.event import DAY, KIND_NAMES, Kind
 from fieldwise_profile.core.features import Purchases
@@ -31,7 +32,6 @@ from fieldwise_profile.viewing import Viewing
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import FailedPrecondition
 from fieldwise_runtime.logs import get_logger
-from fieldwise_runtime.workers import run_in_process
 
 log = get_logger(__name__)
 
@@ -58,8 +58,9 @@ class Standings:
         unasked: The installation's rule for those who were never asked for a consent.
     """
 
-    def __init__(self, database: Database, viewing: Viewing, unasked: Unasked) -> None:
+    def __init__(self, database: Database, viewing: Viewing, unasked: Unasked, executor: Executor) -> None:
         self._database = database
+        self._executor = executor
         self._viewing = viewing
         self._unasked = unasked
         self._params = DEFAULT_PARAMS
@@ -111,7 +112,7 @@ class Standings:
                 f"{FEWEST_CUSTOMERS}. Ingest purchases of more customers, or ask for a later as_of"
             )
             raise FailedPrecondition("TOO_FEW_CUSTOMERS", message)
-        params = await run_in_process(learned, histories, as_of, timeout=_LEARNING_SECONDS)
+        params = await self._executor.run(learned, histories, as_of, timeout=_LEARNING_SECONDS)
         self._version = await self._database.write(lambda connection: rhythm_fits.keep(connection, params))
         self._params = params
         log.info("rhythms learned", version=self._version, customers=len(histories))
