@@ -21,12 +21,12 @@ def journey_rows(history: History, tags: dict[str, str], target: Target, cutoffs
     rules = [compiled(expression, FIELDS) for expression in tags.values()]
     moments = [CLOCK_MOMENT - back * WINDOW_DAYS * DAY for back in range(cutoffs, -1, -1)]
     found = Read([], [], [], [])
-    for household, happenings in _households(history):
+    for household, happenings in households(history):
         read_customer(found, household, happenings, moments, rules, target)
     return found
 
 
-def _households(history: History) -> Iterator[tuple[int, list[Happening]]]:
+def households(history: History) -> Iterator[tuple[int, list[Happening]]]:
     by_household: dict[int, list[Happening]] = defaultdict(list)
     bought = history.purchases
     columns = (

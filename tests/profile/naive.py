@@ -42,6 +42,14 @@ def naive_features(events: Sequence[Happening], moment: int) -> dict[str, float]
     newest, before = spend(recent(bought, 28)), spend(recent(bought, 56, 28))
     discount = sum(e.discount or 0 for e in bought) / 1e6
     windows = {(today - day).days // 28 for day in days}
+    running = (today - days[-1]).days + 1 if days else 0
+    as_long = [gap for gap in gaps if gap >= running]
+    browsed = naive_reasons(seen)
+
+    def weighed(kind: int, window: int) -> float:
+        near = [(e, reason) for e, reason in browsed if e.kind == kind and recent([e], window)]
+        return sum(WEIGHT_OF[reason] for _, reason in near)
+
     return {
         "days_since_purchase": since(bought),
         "days_since_first_purchase": since(bought, min),
@@ -70,6 +78,33 @@ def naive_features(events: Sequence[Happening], moment: int) -> dict[str, float]
         "mailings_84d": len(recent(mailed, 84)),
         "redemptions_84d": len(recent([e for e in seen if e.kind == REDEMPTION], 84)),
         "days_since_mailing": since(mailed),
+        "purchase_days_faded_30d": sum(
+            0.5 ** (age / 30) for age in ((today - d).days for d in days) if age < 360
+        ),
+        "purchase_weeks_12w": len({(today - day).days // 7 for day in days if (today - day).days < 84}),
+        "active_28d_share": len(windows) / ((today - days[0]).days // 28 + 1) if days else math.nan,
+        "gap_recent_mean": statistics.fmean(gaps[-3:]) if gaps else math.nan,
+        "gap_longest": max(gaps) if gaps else math.nan,
+        "gaps_as_long_share": (len(as_long) + 1) / (len(gaps) + 2) if gaps else math.nan,
+        "gaps_ending_28d_share": (
+            (sum(gap < running + 28 for gap in as_long) + 1) / (len(as_long) + 2) if gaps else math.nan
+        ),
+        "spend_14d": spend(recent(bought, 14)),
+        "spend_last_day": spend([e for e in bought if day_of(e.event_time) == days[-1]])
+        if days
+        else math.nan,
+        "mailings_28d": len(recent(mailed, 28)),
+        "redemptions_28d": len(recent([e for e in seen if e.kind == REDEMPTION], 28)),
+        "views_7d": weighed(VIEW, 7),
+        "views_28d": weighed(VIEW, 28),
+        "clicks_28d": weighed(CLICK, 28),
+        "searches_28d": weighed(SEARCH, 28),
+        "dwell_28d": sum(
+            WEIGHT_OF[reason] * min(e.measure or 0, 1_800_000) / 1000
+            for e, reason in browsed
+            if e.kind == VIEW and e.category and recent([e], 28)
+        ),
+        "days_since_view": since([e for e in seen if e.kind == VIEW]),
     }
 
 

@@ -166,9 +166,9 @@ async def test_the_feature_set_travels_with_the_numbers(sqlite_database_url: str
             )
         ]
     (profile,) = answer.profiles
-    assert (answer.feature_set.id, answer.feature_set.version) == ("customer-behaviour", 1)
+    assert (answer.feature_set.id, answer.feature_set.version) == ("customer-behaviour", 2)
     assert [column.name for column in answer.feature_set.columns] == [column.name for column in COLUMNS]
-    assert {column.unit for column in answer.feature_set.columns} == {"d", "1", "CNY"}
+    assert {column.unit for column in answer.feature_set.columns} == {"d", "1", "s", "CNY"}
     assert len(profile.features.values) == len(COLUMNS)
     assert (profile.features.set_id, profile.features.as_of) == ("customer-behaviour", at(NOW))
     assert profile.total_spend.currency_code == "CNY"

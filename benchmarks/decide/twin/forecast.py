@@ -17,7 +17,7 @@ from fieldwise_forecast.core import probability
 from fieldwise_forecast.core.contributions import largest
 from fieldwise_forecast.core.features import ACTIVE_WINDOWS, SPEND_WHEN_ACTIVE, Floats
 from fieldwise_forecast.core.probability import ProbabilityModel
-from fieldwise_forecast.core.questions import QUESTIONS, Question
+from fieldwise_forecast.core.questions import BUYS, SILENT, Question
 from fieldwise_forecast.core.versions import Version
 from fieldwise_forecast.model_files import content_of
 from fieldwise_forecast.settings import Settings
@@ -83,7 +83,7 @@ def predicted(champion: Champion, row: Floats) -> wire.Prediction:
         model_version=champion.version,
         probability=float(probability.probability(raw)[0]),
         log_odds=float(raw[0]),
-        base_log_odds=model.table.base,
+        base_log_odds=model.base,
         contributions=[
             wire.Contribution(feature=name, value=known(column, row[0]), log_odds=log_odds)
             for column, name, log_odds in largest(parts, model.feature_set.names)
@@ -115,7 +115,7 @@ async def opened(app: FastAPI) -> AsyncIterator[None]:
                 serving[question.model].name,
                 probability.from_file(content_of(settings.models_folder, serving[question.model].file)),
             )
-            for question in QUESTIONS
+            for question in (BUYS, SILENT)
         ]
     )
     yield

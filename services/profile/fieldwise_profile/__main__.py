@@ -28,8 +28,10 @@ from fieldwise.profile.v1.quality_service_pb2_grpc import add_QualityServiceServ
 from fieldwise.profile.v1.schema_service_pb2_grpc import add_SchemaServiceServicer_to_server
 from fieldwise.profile.v1.segment_service_pb2_grpc import add_SegmentServiceServicer_to_server
 from fieldwise.profile.v1.tag_service_pb2_grpc import add_TagServiceServicer_to_server
+from fieldwise_executor.executor import opened
 from fieldwise_profile import identity_weights, preparing
 from fieldwise_profile.auditing import Auditing
+from fieldwise_profile.behaving import Behaving
 from fieldwise_profile.consenting import Consenting
 from fieldwise_profile.core.consent import Unasked
 from fieldwise_profile.core.identity.policy import Thresholds
@@ -113,10 +115,11 @@ async def wired(settings: Settings) -> server.Service:
     people = await Identities.load(database)
     viewing = Viewing(database, states, people, sealing)
     training = Training(database, settings.database_url, people=people)
-    segments = Segments(database, viewing, unasked)
+    executor = await opened(settings.executor, settings.executor_processes)
+    segments = Segments(database, viewing, unasked, executor)
     consenting = Consenting(database, sealing, unasked)
     lifecycles = Lifecycles(database, training, permitted_for(consenting, Purpose.TRAINING))
-    standings = Standings(database, viewing, unasked)
+    standings = Standings(database, viewing, unasked, executor)
     # What other processes may make anew as well; read at start, then followed.
     tags = Tags(database, segments)
     followed = (segments.load, lifecycles.load, standings.load, tags.catch_up)
@@ -160,7 +163,6 @@ async def wired(settings: Settings) -> server.Service:
         level = (states.catch_up, identity.linking.catch_up, erasing.follow, catalogue.load, *followed)
         works.append(_follow(level))
     background = [asyncio.create_task(work) for work in works]
-    schema_parts = SchemaParts(catalogue, DeadLetters(database, reader, sealing, ingest), auditing)
     retention = Retention(
         database, sealing, auditing, days_told(settings.retention), catalogue.current, showing.forget
     )
@@ -181,6 +183,7 @@ async def wired(settings: Settings) -> server.Service:
             ingest=ingest,
             showing=showing,
             training=training,
+            behaving=Behaving(database, settings.database_url, training),
             consenting=consenting,
             watching=watching,
             event_lists=EventLists(database, sealing),
@@ -206,7 +209,7 @@ async def wired(settings: Settings) -> server.Service:
         ),
         IdentityWire(identity.parts),
         Privacy(privacy_parts),
-        SchemasAndLetters(schema_parts),
+        SchemasAndLetters(SchemaParts(catalogue, DeadLetters(database, reader, sealing, ingest), auditing)),
     )
 
     def register(grpc_server: grpc.aio.Server) -> None:
@@ -222,6 +225,7 @@ async def wired(settings: Settings) -> server.Service:
         await auditing.flush()
         await watching.close()
         await viewing.close()
+        await executor.close()
         await database.close()
 
     return server.Service(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fieldwise_executor.settings import executor_place, executor_processes
 from fieldwise_profile.core.register import days_told
 from fieldwise_runtime import settings
 from fieldwise_runtime.settings import one_of, setting, whole_number
@@ -33,6 +34,8 @@ class Settings:
     currency: str = settings.company_currency()
     log_level: str = settings.log_level()
     traces_address: str = settings.traces_address()
+    executor: str = executor_place()
+    executor_processes: int = executor_processes()
     cached_customers: int = setting(
         "FIELDWISE_PROFILE_CACHED_CUSTOMERS",
         default=200_000,

@@ -79,13 +79,21 @@ class Training:
         Args:
             permitted: Which persons may be read; all, when it is not given.
         """
-        async for names in self._portions(sorted(set(customers))):
-            persons = self._persons(names, whole=not customers)
-            if permitted is not None:
-                persons = await permitted(persons)
+        async for persons in self.persons(customers, permitted):
             for rows in await self._read(persons, cutoffs):
                 if rows.names:
                     yield rows
+
+    async def persons(
+        self,
+        customers: Sequence[str],
+        permitted: Permitted | None = None,
+        at_once: int = CUSTOMERS_PER_PROCESS,
+    ) -> AsyncIterator[list[Person]]:
+        """The persons who may be read, each once, in portions: of ``customers`` only, when given."""
+        async for names in self._portions(sorted(set(customers)), at_once):
+            persons = self._persons(names, whole=not customers)
+            yield persons if permitted is None else await permitted(persons)
 
     def _persons(self, names: Sequence[str], *, whole: bool) -> list[Person]:
         """The persons of these names, each once. In a walk over all names, each stands where his canonical name does."""
@@ -100,14 +108,14 @@ class Training:
             )
         return await self._database.read(lambda connection: _rows(connection, persons, cutoffs))
 
-    async def _portions(self, customers: Sequence[str]) -> AsyncIterator[Sequence[str]]:
+    async def _portions(self, customers: Sequence[str], at_once: int) -> AsyncIterator[Sequence[str]]:
         if customers:
-            for start in range(0, len(customers), CUSTOMERS_PER_PROCESS):
-                yield customers[start : start + CUSTOMERS_PER_PROCESS]
+            for start in range(0, len(customers), at_once):
+                yield customers[start : start + at_once]
             return
         last = ""
         while names := await self._database.read(
-            lambda connection: listings.customers_after(connection, last, CUSTOMERS_PER_PROCESS)  # noqa: B023  # awaited before the next
+            lambda connection: listings.customers_after(connection, last, at_once)  # noqa: B023  # awaited before the next
         ):
             yield names
             last = names[-1]
@@ -152,9 +160,12 @@ def _add_customer(found: Sequence[Rows], name: str, happenings: list[Happening])
 
 
 def _take(state: State, happenings: Iterable[Happening]) -> None:
-    """Folds in what the features read; of browsing and the rarer kinds only that they were."""
+    """Folds in what the features read; of the rarer kinds only that they were.
+
+    Opened messages are weighed beside views and clicks: without them the others would weigh otherwise.
+    """
     for happening in happenings:
-        if happening.kind < Kind.VIEW:
+        if happening.kind <= Kind.MESSAGE:
             state.add(*happening)
         else:
             state.add_known(happening.event_time, happening.known_at, happening.kind)

@@ -7,13 +7,15 @@ use the exact times. The state must hold only events that happened before t and 
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from itertools import accumulate
 from math import nan
 from typing import Final, NamedTuple
 
+from fieldwise_profile.core.browsing import DWELL
 from fieldwise_profile.core.event import DAY, MICROSECOND, SECOND, Kind
 from fieldwise_profile.core.fold import AMOUNT, DISCOUNT, LINES, MAILINGS, REDEMPTIONS, State
+from fieldwise_profile.core.noise import WHOLE
 from fieldwise_profile.core.rhythm import gaps, quantile, silence_after_days, spread
 
 
@@ -27,13 +29,17 @@ class Column(NamedTuple):
 
 FEATURE_SET_ID: Final = "customer-behaviour"
 # Rises whenever a name, an order, a unit or a formula changes.
-FEATURE_SET_VERSION: Final = 1
+FEATURE_SET_VERSION: Final = 2
 MICROS: Final = 1_000_000
 
 _NO_PURCHASE: Final = "no purchase yet"
 _NO_GAP: Final = "fewer than 2 purchase days"
 _NO_RHYTHM: Final = "fewer than 3 purchase days"
 _NO_MAILING: Final = "no mailing yet"
+_NO_VIEW: Final = "no page viewed yet"
+
+RECENT_GAPS: Final = 3
+_FADING_DAYS: Final = 30
 
 COLUMNS: Final = (
     Column("days_since_purchase", "d", _NO_PURCHASE),
@@ -64,20 +70,38 @@ COLUMNS: Final = (
     Column("mailings_84d", "1", ""),
     Column("redemptions_84d", "1", ""),
     Column("days_since_mailing", "d", _NO_MAILING),
+    Column("purchase_days_faded_30d", "1", ""),
+    Column("purchase_weeks_12w", "1", ""),
+    Column("active_28d_share", "1", _NO_PURCHASE),
+    Column("gap_recent_mean", "d", _NO_GAP),
+    Column("gap_longest", "d", _NO_GAP),
+    Column("gaps_as_long_share", "1", _NO_GAP),
+    Column("gaps_ending_28d_share", "1", _NO_GAP),
+    Column("spend_14d", "{currency}", ""),
+    Column("spend_last_day", "{currency}", _NO_PURCHASE),
+    Column("mailings_28d", "1", ""),
+    Column("redemptions_28d", "1", ""),
+    Column("views_7d", "1", ""),
+    Column("views_28d", "1", ""),
+    Column("clicks_28d", "1", ""),
+    Column("searches_28d", "1", ""),
+    Column("dwell_28d", "s", ""),
+    Column("days_since_view", "d", _NO_VIEW),
 )
 
 
 class Purchases:
     """Purchase days of a state, ascending, with what a window before ``moment`` needs."""
 
-    __slots__ = ("ascending_gaps", "days", "last_day", "moment", "spent")
+    __slots__ = ("ascending_gaps", "days", "gaps", "last_day", "moment", "spent")
 
     def __init__(self, state: State, moment: int) -> None:
         self.moment = moment
         self.last_day = (moment - MICROSECOND) // DAY
         self.days = sorted([day for day, tally in state.days.items() if tally[LINES]])
         self.spent = [0, *accumulate([state.days[day][AMOUNT] for day in self.days])]
-        self.ascending_gaps = sorted(gaps(self.days))
+        self.gaps = gaps(self.days)
+        self.ascending_gaps = sorted(self.gaps)
 
     def before(self, window_days: int) -> int:
         """How many purchase days lie before the window of so many days."""
@@ -100,6 +124,7 @@ def features(state: State, moment: int) -> list[float]:
 def features_of(state: State, bought: Purchases) -> list[float]:
     """The same from purchases that are at hand."""
     since = _days_since(state.last[Kind.PURCHASE], bought.moment)
+    active = _active_windows(bought)
     return [
         since,
         _days_since(state.first[Kind.PURCHASE], bought.moment),
@@ -107,8 +132,15 @@ def features_of(state: State, bought: Purchases) -> list[float]:
         *_money(bought),
         *_rhythm(bought, since),
         *_variety(state, bought),
-        *_active_windows(bought),
+        *active,
         *_mailings(state, bought),
+        *_steadiness(bought, active_windows=active[1]),
+        *_gaps_beside_now(bought),
+        bought.spend(14) / MICROS,
+        (bought.spent[-1] - bought.spent[-2]) / MICROS if bought.days else nan,
+        *_mailed_lately(state, bought),
+        *_browsing(state, bought),
+        _days_since(state.last[Kind.VIEW], bought.moment),
     ]
 
 
@@ -178,6 +210,72 @@ def _mailings(state: State, bought: Purchases) -> tuple[float, ...]:
         float(sum(tally[REDEMPTIONS] for tally in recent)),
         _days_since(state.last[Kind.MAILING], bought.moment),
     )
+
+
+def _steadiness(bought: Purchases, active_windows: float) -> tuple[float, float, float]:
+    """Purchase days, each halved every 30 days; weeks of the last 12 with one; share of his 28-day windows with one."""
+    days, last_day = bought.days, bought.last_day
+    if not days:
+        return 0.0, 0.0, nan
+    weeks = {(last_day - day) // 7 for day in days[bought.before(84) :]}
+    return (
+        sum([_FADED[last_day - day] for day in days[bought.before(len(_FADED)) :]]),
+        float(len(weeks)),
+        active_windows / ((last_day - days[0]) // 28 + 1),
+    )
+
+
+def _gaps_beside_now(bought: Purchases) -> tuple[float, ...]:
+    """Mean of his last three gaps and the longest; how many of his gaps were as long as the one that runs, and of those, how
+    many ended within 28 more days. Both shares count one gap of each answer more, so that few gaps say little.
+    """
+    ascending = bought.ascending_gaps
+    if not ascending:
+        return (nan,) * 4
+    recent = bought.gaps[-RECENT_GAPS:]
+    running = bought.last_day + 1 - bought.days[-1]
+    shorter = bisect_left(ascending, running)
+    ended = bisect_left(ascending, running + 28) - shorter
+    as_long = len(ascending) - shorter
+    return (
+        sum(recent) / len(recent),
+        float(ascending[-1]),
+        (as_long + 1) / (len(ascending) + 2),
+        (ended + 1) / (as_long + 2),
+    )
+
+
+def _mailed_lately(state: State, bought: Purchases) -> tuple[float, float]:
+    tallies = [state.days.get(day) for day in range(bought.last_day - 27, bought.last_day + 1)]
+    found = [tally for tally in tallies if tally]
+    return float(sum([tally[MAILINGS] for tally in found])), float(
+        sum([tally[REDEMPTIONS] for tally in found])
+    )
+
+
+def _browsing(state: State, bought: Purchases) -> tuple[float, ...]:
+    """Views of 7 days; views, clicks, searches and seconds of 28 days. Noise counts less (`noise`)."""
+    if state.browsing is None:
+        return (0.0,) * 5
+    browsed = state.browsing.days()
+    week = views = clicks = searches = dwell = 0
+    for day in range(bought.last_day - 27, bought.last_day + 1):
+        sums = browsed.get(day)
+        if sums is None:
+            continue
+        seen = sums.kinds.get(_VIEW, 0)
+        views += seen
+        week += seen if day > bought.last_day - 7 else 0
+        clicks += sums.kinds.get(_CLICK, 0)
+        searches += sums.kinds.get(_SEARCH, 0)
+        dwell += sum([own[DWELL] for own in sums.categories.values()])
+    return week / WHOLE, views / WHOLE, clicks / WHOLE, searches / WHOLE, dwell / WHOLE / _MS
+
+
+_VIEW, _CLICK, _SEARCH = int(Kind.VIEW), int(Kind.CLICK), int(Kind.SEARCH)
+_MS: Final = 1000
+# Beyond a year a purchase day weighs next to nothing: it is left out.
+_FADED: Final = tuple(0.5 ** (age / _FADING_DAYS) for age in range(360))
 
 
 def moment_of(seconds: int, nanos: int) -> int:

@@ -14,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from fieldwise.profile.v1 import profile_pb2, profile_service_pb2
 from fieldwise.profile.v1.profile_service_pb2_grpc import ProfileServiceServicer
 from fieldwise_profile.auditing import Auditing
+from fieldwise_profile.behaving import Behaving, Span, kinds_of
 from fieldwise_profile.consenting import Consenting
 from fieldwise_profile.core.event import KIND_NAMES
 from fieldwise_profile.core.features import moment_of
@@ -59,6 +60,7 @@ class Parts:
     ingest: Ingest
     showing: Showing
     training: Training
+    behaving: Behaving
     consenting: Consenting
     watching: Watching
     event_lists: EventLists
@@ -157,6 +159,28 @@ class Profiles(ProfileServiceServicer):
         async for rows in self._parts.training.rows(cutoffs, request.names, permitted):
             yield profile_service_pb2.StreamFeaturesResponse(
                 cutoff=timestamp(rows.cutoff), names=rows.names, values=rows.values
+            )
+
+    async def StreamBehaviour(
+        self, request: profile_service_pb2.StreamBehaviourRequest, context: _Context
+    ) -> AsyncIterator[profile_service_pb2.StreamBehaviourResponse]:
+        start, until = _moment(request.start), _moment(request.as_of)
+        if request.HasField("start") and start >= until:
+            violation = Violation("start", f"seconds {request.start.seconds}", "give a time before as_of")
+            raise InvalidRequest([violation])
+        span = Span(start, until, kinds_of(request.kinds))
+        permitted = permitted_for(self._parts.consenting, request.purpose)
+        async for columns in self._parts.behaving.columns(span, request.names, permitted):
+            yield profile_service_pb2.StreamBehaviourResponse(
+                names=columns.names,
+                customer=columns.customer,
+                time_micros=columns.time,
+                kind=columns.kind,
+                words=list(columns.words),
+                category=columns.category,
+                product=columns.product,
+                dwell_ms=columns.dwell,
+                weight=columns.weight,
             )
 
     async def StreamWeeklySales(

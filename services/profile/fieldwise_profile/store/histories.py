@@ -18,8 +18,8 @@ from fieldwise_profile.store.schema import events, profiles
 # Only a search's words are folded; what else is personal stays where it is.
 _WORDS: Final = sa.case((events.c.kind == Kind.SEARCH, events.c.personal)).label("personal")
 _FOLDED: Final = tuple(_WORDS if name == "personal" else events.c[name] for name in Happening._fields)
-# What the features of ``customer-behaviour`` read: `Happening` up to the outcome.
-_NARROW: Final = _FOLDED[: 1 + Happening._fields.index("outcome")]
+# What the features of ``customer-behaviour`` read: all but the details and what is personal.
+_NARROW: Final = _FOLDED[: 1 + Happening._fields.index("flags")]
 _PERSONAL: Final = Happening._fields.index("personal")
 # A compressed state begins so; one that is sealed does not.
 _COMPRESSED: Final = b"\x78"
