@@ -35,19 +35,23 @@ from tests.forecast.forecast_worlds import FEATURES, MONDAY, NOW, World, weekly_
 ROWS_PER_MESSAGE = 150
 # Nobody listens on port 1.
 NOWHERE = "127.0.0.1:1"
+# What the gateway asks for a decision.
+DECIDED = ("models/buys-28d", "models/silent-28d")
 
 
 AnyServicer: Any = profile_service_pb2_grpc.ProfileServiceServicer
 
 
 @dataclass
-class FakeProfile(AnyServicer):  # type: ignore[misc]  # the generated type is abstract, and forecast calls two methods
+class FakeProfile(AnyServicer):  # type: ignore[misc]  # the generated type is abstract, and forecast calls few of its methods
     """Streams a world's snapshots and weekly sales, in parts; may be told to dawdle."""
 
     world: World
     columns: FeatureSet = FEATURES
     weekly: dict[str, list[int]] = field(default_factory=weekly_amounts)
     seconds: float = 0.0
+    behaviour: list[Any] = field(default_factory=list)
+    customers: dict[str, Any] = field(default_factory=dict)
 
     async def StreamFeatures(self, request: Any, context: Any) -> AsyncIterator[Any]:
         await asyncio.sleep(self.seconds)
@@ -73,6 +77,14 @@ class FakeProfile(AnyServicer):  # type: ignore[misc]  # the generated type is a
                 category=category, first_week=timestamp(MONDAY), amount_micros=amounts
             )
             yield profile_service_pb2.StreamWeeklySalesResponse(series=[series])
+
+    async def StreamBehaviour(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        for part in self.behaviour:
+            if not request.names or set(request.names) & set(part.names):
+                yield part
+
+    async def GetProfile(self, request: Any, context: Any) -> Any:
+        return self.customers[request.name]
 
 
 @asynccontextmanager
@@ -115,7 +127,8 @@ class Forecast:
         return list((await self.stub.ListModelVersions(pb.ListModelVersionsRequest())).versions)
 
     async def score(self, *customers: pb.CustomerFeatures, **options: Any) -> pb.ScoreCustomersResponse:
-        request = pb.ScoreCustomersRequest(decision_time=timestamp(NOW), customers=customers, **options)
+        asked = {"questions": DECIDED} | options
+        request = pb.ScoreCustomersRequest(decision_time=timestamp(NOW), customers=customers, **asked)
         response: pb.ScoreCustomersResponse = await self.stub.ScoreCustomers(request)
         return response
 
@@ -142,14 +155,15 @@ async def forecast_server(
             await running.stop()
 
 
-async def registered(folder: Path, versions: list[Trained], database_url: str = "") -> None:
+async def registered(folder: Path, versions: list[Trained], database_url: str = "", kind: str = "") -> None:
     """Puts trained versions into the registry of a service that does not run."""
     url = database_url or f"sqlite:///{folder / 'forecast.sqlite'}"
     await asyncio.to_thread(migrations.migrate, url, PACKAGE)
     db = Database.open(url)
     for trained in versions:
         file = keep(folder / "models", trained.report.model, trained.file)
-        await db.write(partial(store.add, trained=trained, file=file, train_time=NOW))
+        making = store.Making(NOW, kind)
+        await db.write(partial(store.add, trained=trained, file=file, train_time=NOW, making=making))
     await db.close()
 
 

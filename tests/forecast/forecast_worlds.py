@@ -30,48 +30,55 @@ FEATURES = FeatureSet(
     null_rules=tuple(rule for _, rule in COLUMNS.values()),
 )
 RHYTHM_DAYS = 40.0
+# A little more than the year that a training reads.
+STRETCHES = 14
+BEGIN = NOW - STRETCHES * WINDOW
+
+
+def aligned_cutoffs(count: int = 9) -> list[datetime]:
+    """Cut-offs at the ends of stretches, the last at ``NOW``."""
+    return [NOW - k * WINDOW for k in range(count - 1, -1, -1)]
 
 
 @dataclass(frozen=True)
 class World:
-    """Customers who buy in a window with probability 1 / (1 + exp(-strength x signal)); nothing else tells."""
+    """Customers who buy once in a stretch of 28 days with probability 1 / (1 + exp(-strength x signal)); nothing else tells.
+
+    Stretches end at ``NOW``, and each has a signal of its own: at cut-offs between two of them the signal is half the truth.
+    """
 
     strength: float
     customers: int = 400
     seed: int = 7
 
     def snapshots(self, cutoffs: list[datetime]) -> list[Snapshot]:
-        """Features at each cut-off; what happens in a window is drawn before its end is seen."""
+        """Features at each cut-off."""
         rng = np.random.default_rng(self.seed)
         usual = rng.gamma(8.0, 10.0, self.customers)
-        since = rng.uniform(0, 28, self.customers)
-        windows, mean_spend = np.ones(self.customers), usual * rng.gamma(4.0, 0.25, self.customers)
-        found = []
-        for cutoff in cutoffs:
-            signal = rng.normal(size=self.customers)
-            found.append(self.seen(cutoff, rng, since, mean_spend, windows, signal))
-            buys = rng.random(self.customers) < 1 / (1 + np.exp(-self.strength * signal))
-            since = np.where(buys, rng.uniform(0, 28, self.customers), since + 28)
-            spend = usual * rng.gamma(4.0, 0.25, self.customers)
-            mean_spend = np.where(buys, (mean_spend * windows + spend) / (windows + 1), mean_spend)
-            windows = windows + buys
-        return found
+        first = rng.uniform(-28, 0, self.customers)
+        signal = rng.normal(size=(STRETCHES, self.customers))
+        buys = rng.random(signal.shape) < 1 / (1 + np.exp(-self.strength * signal))
+        # Days since the world began; NaN where there is none.
+        bought = np.where(buys, 28 * np.arange(STRETCHES)[:, None] + rng.uniform(0, 28, signal.shape), np.nan)
+        bought = np.vstack([first, bought])
+        spent = usual * rng.gamma(4.0, 0.25, bought.shape)
+        return [self.seen(cutoff, rng, bought, spent, signal) for cutoff in cutoffs]
 
     def seen(
-        self,
-        cutoff: datetime,
-        rng: np.random.Generator,
-        since: Floats,
-        spend: Floats,
-        windows: Floats,
-        signal: Floats,
+        self, cutoff: datetime, rng: np.random.Generator, bought: Floats, spent: Floats, signal: Floats
     ) -> Snapshot:
+        day = (cutoff - BEGIN) / timedelta(days=1)
+        before = bought < day
+        windows = before.sum(axis=0)
+        mean_spend = (spent * before).sum(axis=0) / windows
+        since = day - np.where(before, bought, -np.inf).max(axis=0)
         rhythm = np.full(self.customers, RHYTHM_DAYS)
         rhythm[::10] = np.nan
         blank = rng.normal(size=self.customers)
         blank[::5] = np.nan
         noise = rng.normal(size=(self.customers, 6))
-        values = np.column_stack([since, rhythm, spend, windows, signal, blank, noise])
+        now = signal[min(int(day // 28), STRETCHES - 1)]
+        values = np.column_stack([since, rhythm, mean_spend, windows, now, blank, noise])
         names = tuple(f"customers/c{i}" for i in range(self.customers))
         return Snapshot(cutoff, names, values)
 

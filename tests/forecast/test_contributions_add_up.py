@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fieldwise_forecast.core.contributions import OTHER, contribution_table, largest
-from fieldwise_forecast.core.engines import FEW_ROWS, batch_engine, onnx_model, single_engine
+from fieldwise_forecast.core.engines import FEW_ROWS, SingleEngine, batch_engine, onnx_model
 from fieldwise_forecast.core.features import Floats, Singles
 from fieldwise_forecast.core.learners import BOOSTING, boost
 from fieldwise_forecast.core.probability import from_file
@@ -79,7 +79,7 @@ def test_both_engines_agree_with_values_unknown_and_on_thresholds(
     # A value equal to a threshold goes right in both, or a rounding of the threshold would show here.
     on_threshold[np.arange(len(on_threshold)), trees.feature[real]] = trees.threshold[real]
     both = np.vstack([rows, on_threshold])
-    few = single_engine(onnx_model(trees, COLUMNS))
+    few = SingleEngine(onnx_model(trees, COLUMNS))
     np.testing.assert_allclose(few(both), batch_engine(model)(both), atol=1e-5)
 
 

@@ -13,6 +13,7 @@ import pytest
 from fieldwise.forecast.v1 import forecast_service_pb2 as pb
 from fieldwise.type.v1.features_pb2 import FeatureVector
 from fieldwise.type.v1.provenance_pb2 import PART_STATE_FRESH, PART_STATE_PRIOR
+from fieldwise_forecast.core.questions import QUESTIONS
 from fieldwise_forecast.scoring import key_of
 from fieldwise_runtime.errors import from_rpc_error
 from tests.forecast.conftest import Fitted
@@ -198,3 +199,30 @@ async def test_batches_of_none_and_of_too_many_are_refused(untrained: Forecast, 
     fault = await refused(untrained.score(*[pb.CustomerFeatures(customer="customers/a")] * count))
     assert fault.code == grpc.StatusCode.INVALID_ARGUMENT
     assert fault.violations[0].field == "customers"
+
+
+async def test_only_the_questions_asked_are_answered_and_the_part_tells_of_them(
+    trained: Forecast, fitted: Fitted
+) -> None:
+    customer = features(fitted.snapshots[-1], WITHIN_RHYTHM)
+    one = await trained.score(customer, questions=["models/silent-28d"])
+    everything = await trained.score(customer, questions=[])
+    assert [p.model for p in one.scores[0].predictions] == ["models/silent-28d"]
+    assert one.part.state == PART_STATE_FRESH
+    assert not one.scores[0].HasField("expected_spend")
+    assert [p.model for p in everything.scores[0].predictions] == [f"models/{q.model}" for q in QUESTIONS]
+    # Churn was never trained here.
+    assert everything.part.state == PART_STATE_PRIOR
+    assert "models/churn-84d" in everything.part.detail
+    scores = everything.scores[0]
+    assert scores.expected_spend.micros == round(
+        scores.predictions[0].probability * scores.spend_if_buys.micros
+    )
+
+
+async def test_questions_that_there_are_not_are_all_named(trained: Forecast, fitted: Fitted) -> None:
+    customer = features(fitted.snapshots[-1], WITHIN_RHYTHM)
+    asked = ["models/buys-1d", "models/buys-28d", "models/weekly-sales"]
+    fault = await refused(trained.score(customer, questions=asked))
+    assert [violation.field for violation in fault.violations] == ["questions[0]", "questions[2]"]
+    assert "models/churn-84d" in fault.violations[0].remedy

@@ -17,6 +17,7 @@ from fieldwise.forecast.v1 import forecast_service_pb2 as pb
 from fieldwise.forecast.v1 import model_pb2
 from fieldwise.type.v1.provenance_pb2 import PART_STATE_FRESH, PART_STATE_PRIOR
 from fieldwise_forecast.core.features import FeatureSet
+from fieldwise_forecast.core.questions import cutoffs
 from fieldwise_forecast.profile_reader import timestamp
 from fieldwise_runtime.errors import from_rpc_error, from_status
 from tests.forecast.conftest import Fitted
@@ -36,12 +37,12 @@ SMALL = World(strength=1.5, customers=150)
 
 async def test_a_training_makes_champions_that_answer_at_once(tmp_path: Path, fitted: Fitted) -> None:
     async with (
-        profile_server(FakeProfile(fitted.world)) as profile,
+        profile_server(FakeProfile(SMALL)) as profile,
         forecast_server(tmp_path, profile) as forecast,
     ):
         customer = features(fitted.snapshots[-1], 1)
         before = await forecast.score(customer)
-        operation = await forecast.train()
+        operation = await forecast.train("buys-28d", "silent-28d", "weekly-sales")
         response = pb.TrainModelResponse()
         assert operation.response.Unpack(response), operation.error
         after = await forecast.score(customer)
@@ -55,9 +56,9 @@ async def test_a_training_makes_champions_that_answer_at_once(tmp_path: Path, fi
     told = model_pb2.TrainModelMetadata()
     operation.metadata.Unpack(told)
     assert (told.step, told.progress) == ("done", 1.0)
-    # The worker process works on the very numbers that were streamed: the same training, the same file.
-    assert response.versions[0].train_rows == fitted.models["buys-28d"].report.train_rows
-    assert response.versions[0].file_bytes == len(fitted.models["buys-28d"].file)
+    # All streamed cut-offs train whose window of four weeks had ended by the test's cut-off.
+    assert response.versions[0].train_rows == SMALL.customers * (len(cutoffs(NOW)) - 8)
+    assert response.versions[0].calibration in ("none", "platt", "beta", "isotonic")
 
 
 async def test_a_repeated_request_is_the_same_training_and_another_body_is_refused(tmp_path: Path) -> None:

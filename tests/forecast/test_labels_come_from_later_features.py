@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -11,9 +12,20 @@ from hypothesis import strategies as st
 
 from fieldwise_forecast.core.features import FeatureSet, Snapshot, faults_of
 from fieldwise_forecast.core.measures import auc, ece, log_loss
-from fieldwise_forecast.core.questions import BUYS, SILENT, cutoffs, rows_of
+from fieldwise_forecast.core.questions import (
+    BUYS,
+    BUYS_IN_7_DAYS,
+    CHURN,
+    QUESTIONS,
+    RETURNS,
+    SILENT,
+    STEP,
+    cutoffs,
+    labelled,
+    rows_of,
+)
 from fieldwise_forecast.core.spend import SpendPrior, spend_prior
-from tests.forecast.forecast_worlds import FEATURES, NOW, WINDOW, World
+from tests.forecast.forecast_worlds import FEATURES, NOW, World, aligned_cutoffs
 
 NARROW = FeatureSet("s", 1, ("days_since_purchase", "silence_after_days"), ("d", "d"), ("", "no rhythm"))
 
@@ -43,11 +55,33 @@ def test_silence_is_asked_only_within_a_rhythm_and_judged_by_the_rhythm_known_be
     assert rows.labels.tolist() == [1.0, 0.0]
 
 
-def test_cutoffs_are_whole_windows_back_from_the_decision() -> None:
+def test_cutoffs_are_weeks_back_from_the_decision_and_answer_every_question() -> None:
     moments = cutoffs(NOW)
     assert moments[-1] == NOW
-    assert len(moments) == 9
-    assert all(b - a == WINDOW for a, b in pairwise(moments))
+    # Profile reads at most 60 at once.
+    assert len(moments) <= 60
+    assert all(b - a == STEP for a, b in pairwise(moments))
+    assert all(question.window % STEP == timedelta(0) for question in QUESTIONS)
+    snapshots = World(strength=1.0, customers=60).snapshots(moments)
+    for question in QUESTIONS:
+        assert labelled(question, FEATURES, snapshots)[-1].cutoff == NOW - question.window
+
+
+def test_a_shorter_window_asks_for_a_later_purchase() -> None:
+    now, later = pair({"a": (3.0, 20.0), "b": (3.0, 20.0)}, {"a": (6.5, 20.0), "b": (8.0, 20.0)})
+    assert rows_of(BUYS_IN_7_DAYS, NARROW, now, later).labels.tolist() == [1.0, 0.0]
+
+
+def test_churn_is_asked_of_the_active_and_return_of_all_others_who_have_bought() -> None:
+    now, later = pair(
+        {"in rhythm": (3.0, 20.0), "past it": (25.0, 20.0), "new": (9.0, np.nan), "gone": (29.0, np.nan), "none": (np.nan, np.nan)},
+        {"in rhythm": (87.0, 20.0), "past it": (2.0, 20.0), "new": (80.0, 20.0), "gone": (40.0, np.nan), "none": (np.nan, np.nan)},
+    )  # fmt: skip
+    churn, returns = rows_of(CHURN, NARROW, now, later), rows_of(RETURNS, NARROW, now, later)
+    assert churn.features[:, 0].tolist() == [3.0, 9.0]
+    assert churn.labels.tolist() == [1.0, 0.0]
+    assert returns.features[:, 0].tolist() == [25.0, 29.0]
+    assert returns.labels.tolist() == [1.0, 0.0]
 
 
 labels_and_scores = st.lists(
@@ -86,7 +120,7 @@ def test_expected_spend_lies_between_his_own_mean_and_everybodys() -> None:
 
 
 def test_the_weight_of_the_mean_is_recovered_from_a_known_world() -> None:
-    snapshots = World(strength=0.5, customers=4000).snapshots(cutoffs(NOW))
+    snapshots = World(strength=0.5, customers=4000).snapshots(aligned_cutoffs())
     prior = spend_prior(FEATURES, snapshots)
     # Means are gamma with mean 80 and variance 800; a window's variance is a quarter of its squared mean.
     truth = (80**2 + 800) / 4 / 800

@@ -5,66 +5,63 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from fieldwise_runtime.errors import FailedPrecondition
 from fieldwise_runtime.worker_process import report
 
-from .core import fitting, probability, weekly
-from .core.features import FeatureSet, Snapshot
-from .core.learners import RIVALS
-from .core.questions import QUESTIONS, Question
-from .core.versions import Trained
-from .core.weekly import WeeklySeries
+from .core.versions import Champion, Trained
 
-# What a question tells while it is fitted: the learner that serves, its rivals, the check.
-STEPS_PER_QUESTION = 2 + len(RIVALS)
+Fit = Callable[[Champion | None, Callable[[], float], Callable[[str], None]], Trained]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One model to fit.
+
+    Attributes:
+        model: Its id, such as ``buys-28d``.
+        steps: How often ``fit`` tells what it does.
+        fit: Gets the champion (None where there is none), the CPU clock and what is told of each step. A partial of a
+            module-level function: it is pickled into the worker process.
+    """
+
+    model: str
+    steps: int
+    fit: Fit
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to fit and on what. ``champions`` holds files by model, ``series_champion`` the learner that serves."""
+    """What to fit, and what serves now, by model."""
 
-    questions: tuple[str, ...]
-    feature_set: FeatureSet | None
-    snapshots: Sequence[Snapshot]
-    series: WeeklySeries | None
-    champions: Mapping[str, bytes] = field(default_factory=dict)
-    series_champion: str = ""
+    tasks: Sequence[Task]
+    champions: Mapping[str, Champion] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """The versions that came of it, and why others did not."""
+    """The versions that came of it with their CPU seconds, and why others did not, by model."""
 
     trained: list[Trained]
-    refused: list[FailedPrecondition]
+    refused: dict[str, FailedPrecondition]
+    cpu_seconds: dict[str, float]
 
 
 def fit_models(job: Job) -> Fitted:
     """Fit every wanted model; one that lacks history does not keep the others from being fitted."""
-    tell = progress(STEPS_PER_QUESTION * len(job.questions) + (job.series is not None))
-    asked = [question for question in QUESTIONS if question.model in job.questions]
-    fits = [partial(fit_question, job, question, tell) for question in asked]
-    if job.series is not None:
-        fits.append(partial(weekly.fit, job.series, job.series_champion, time.process_time, tell))
-    fitted = Fitted([], [])
-    for one in fits:
+    tell = progress(sum(task.steps for task in job.tasks))
+    fitted = Fitted([], {}, {})
+    for task in job.tasks:
+        begun = time.process_time()
         try:
-            fitted.trained.append(one())
+            fitted.trained.append(task.fit(job.champions.get(task.model), time.process_time, tell))
         except FailedPrecondition as refusal:
-            fitted.refused.append(refusal)
+            fitted.refused[task.model] = refusal
+        fitted.cpu_seconds[task.model] = time.process_time() - begun
     return fitted
-
-
-def fit_question(job: Job, question: Question, tell: Callable[[str], None]) -> Trained:
-    assert job.feature_set is not None
-    file = job.champions.get(question.model)
-    champion = None if file is None else probability.from_file(file)
-    return fitting.fit(question, job.feature_set, job.snapshots, champion, time.process_time, tell)
 
 
 def progress(steps: int) -> Callable[[str], None]:
     """Reports each step with the share of steps done before it."""
     done = iter(range(steps + 1))
-    return lambda step: report((step, next(done, steps) / steps))
+    return lambda step: report((step, next(done, steps) / max(steps, 1)))

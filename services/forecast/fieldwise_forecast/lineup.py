@@ -4,42 +4,79 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import FailedPrecondition, InvalidRequest, NotFound, Violation
 from fieldwise_runtime.logs import get_logger
 
 from . import store
-from .core import probability, weekly
+from .core import probability
 from .core.probability import ProbabilityModel
 from .core.questions import QUESTIONS
+from .core.series.weekly_model import WeeklyModel
 from .core.versions import WEEKLY_SALES, Role, Version
-from .core.weekly import WeeklyModel
+from .kinds import BUILT_IN, BY_NAME
 from .model_files import content_of
 from .scoring import Answering, Scorer
 
 log = get_logger(__name__)
 M = TypeVar("M")
 
-MODELS = (*(question.model for question in QUESTIONS), WEEKLY_SALES)
 # Loaded line-ups other than the champions' (replays); one takes about 5 MB.
 KEPT_LINEUPS = 4
+
+
+@dataclass(frozen=True)
+class Loaded(Generic[M]):
+    """A version and what its file holds."""
+
+    version: Version
+    model: M
 
 
 @dataclass(frozen=True)
 class Lineup:
     """What answers now. It never changes: a call keeps the line-up it began with while a new one takes over.
 
-    ``healthy`` tells by model whether its champion itself is loaded.
+    Attributes:
+        loaded: By model: its champion, or its previous version where the champion's file is refused.
+        healthy: Tells by model whether its champion itself is loaded.
     """
 
     scorer: Scorer
-    series: tuple[Version, WeeklyModel] | None
+    loaded: Mapping[str, Loaded[Any]]
     healthy: Mapping[str, bool]
+
+    @property
+    def series(self) -> tuple[Version, WeeklyModel] | None:
+        """What forecasts weekly sales; None before its first training."""
+        found = self.loaded.get(WEEKLY_SALES)
+        return None if found is None else (found.version, found.model)
+
+    def of(self, model: str, form: type[M]) -> Loaded[M]:
+        """What answers for a model, which has to be of this form.
+
+        Raises:
+            FailedPrecondition: Reason NO_MODEL, it was never trained, or is of another kind.
+        """
+        found = self.loaded.get(model)
+        if found is None or not isinstance(found.model, form):
+            cure = f"train it with TrainModel (fieldwise models train {model}) and ask again"
+            message = f"models/{model} has not been trained; {cure}"
+            raise FailedPrecondition("NO_MODEL", message)
+        return found
+
+    def champion_of(self, model: str) -> Version:
+        """The version that answers for a model.
+
+        Raises:
+            FailedPrecondition: Reason NO_MODEL.
+        """
+        return self.of(model, object).version
 
 
 class Lineups:
@@ -51,12 +88,15 @@ class Lineups:
         self._currency = currency
         self._cached_customers = cached_customers
         self._by_names: OrderedDict[tuple[str, ...], Scorer] = OrderedDict()
-        self.current = Lineup(self._scorer({}), None, dict.fromkeys(MODELS, False))
+        self.current = Lineup(self._scorer({}), {}, dict.fromkeys(BUILT_IN, False))
+        # One at a time: a slow reload must not put back what a later one has already replaced.
+        self._reloading = asyncio.Lock()
 
     async def reload(self) -> None:
         """Take the champions as they are registered now."""
-        versions = await self._db.read(store.serving)
-        self.current = await asyncio.to_thread(self._loaded, versions)
+        async with self._reloading:
+            versions = await self._db.read(store.serving)
+            self.current = await asyncio.to_thread(self._loaded, versions)
         log.info("models loaded", versions=self.current.scorer.version_names, healthy=self.current.healthy)
 
     async def of_versions(self, names: Sequence[str]) -> Scorer:
@@ -87,30 +127,49 @@ class Lineups:
             raise NotFound(name, "list model versions to see what is kept", reason="MODEL_VERSION_NOT_FOUND")
         return found
 
-    def _loaded(self, versions: Sequence[Version]) -> Lineup:
-        probabilities: dict[str, tuple[Version, ProbabilityModel]] = {}
-        series = None
-        healthy = dict.fromkeys(MODELS, False)
-        for model in MODELS:
-            own = [version for version in versions if version.model == model]
-            if model == WEEKLY_SALES:
-                series = self._first_readable(own, weekly.from_file)
-                healthy[model] = is_champion(series)
-            else:
-                readable = self._first_readable(own, probability.from_file)
-                probabilities |= {model: readable} if readable else {}
-                healthy[model] = is_champion(readable)
-        return Lineup(self._scorer(probabilities), series, healthy)
+    async def version_of(self, name: str, form: type[M]) -> Loaded[M]:
+        """Any kept version by its name, ``models/{model}/versions/{n}``.
 
-    def _first_readable(
-        self, versions: Sequence[Version], read: Callable[[bytes], M]
-    ) -> tuple[Version, M] | None:
+        Raises:
+            NotFound: Reason MODEL_VERSION_NOT_FOUND.
+            FailedPrecondition: Reasons MODEL_FILE_REFUSED; NO_MODEL, it is of another kind.
+        """
+        version = await self._version(name)
+        found = await asyncio.to_thread(self._read, version)
+        if not isinstance(found.model, form):
+            raise FailedPrecondition(
+                "NO_MODEL", f"{name} is of kind {version.kind}; name a version of another model"
+            )
+        return found
+
+    def _loaded(self, versions: Sequence[Version]) -> Lineup:
+        loaded: dict[str, Loaded[Any]] = {}
+        for model in dict.fromkeys(version.model for version in versions):
+            readable = self._first_readable([version for version in versions if version.model == model])
+            loaded |= {model: readable} if readable else {}
+        probabilities = {
+            model: (each.version, each.model)
+            for model, each in loaded.items()
+            if isinstance(each.model, ProbabilityModel)
+        }
+        known = (*BUILT_IN, *(version.model for version in versions))
+        healthy = {model: model in loaded and loaded[model].version.role is Role.CHAMPION for model in known}
+        return Lineup(self._scorer(probabilities), loaded, healthy)
+
+    def _first_readable(self, versions: Sequence[Version]) -> Loaded[Any] | None:
         for version in versions:
             try:
-                return version, read(content_of(self._folder, version.file))
+                return self._read(version)
             except FailedPrecondition as refusal:
                 log.error("model file refused", version=version.name, reason=refusal.message)
         return None
+
+    def _read(self, version: Version) -> Loaded[Any]:
+        """The model of a version; one that answers already is not read again."""
+        here = self.current.loaded.get(version.model)
+        if here is not None and here.version.file == version.file:
+            return Loaded(version, here.model)
+        return Loaded(version, BY_NAME[version.kind].load(content_of(self._folder, version.file)))
 
     def _scorer_of(self, versions: Sequence[Version]) -> Scorer:
         read = probability.from_file
@@ -119,10 +178,6 @@ class Lineups:
     def _scorer(self, loaded: Mapping[str, tuple[Version, ProbabilityModel]]) -> Scorer:
         answering = [Answering(question, *loaded.get(question.model, (None, None))) for question in QUESTIONS]
         return Scorer(answering, self._currency, self._cached_customers)
-
-
-def is_champion(loaded: tuple[Version, object] | None) -> bool:
-    return loaded is not None and loaded[0].role is Role.CHAMPION
 
 
 def demand_one_per_question(names: Sequence[str]) -> None:

@@ -11,19 +11,23 @@ import grpc
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from fieldwise.profile.v1 import consent_pb2, profile_service_pb2_grpc
+from fieldwise.profile.v1 import consent_pb2, profile_pb2, profile_service_pb2_grpc
 from fieldwise.profile.v1 import profile_service_pb2 as pb
 from fieldwise.type.v1 import features_pb2
 from fieldwise_runtime.errors import FailedPrecondition, Unavailable, from_rpc_error
 
+from .behaviour_reading import behaviour_of
 from .core.features import FeatureSet, Floats, Snapshot
-from .core.weekly import WeeklySeries, series_of
+from .core.interest.behaviour import Behaviour, joined
+from .core.series.weekly import WeeklySeries, series_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Reading a year of a large company's events takes minutes; a peer that hangs must still be given up.
 STREAM_SECONDS = 1800.0
+# One customer takes milliseconds.
+READ_SECONDS = 10.0
 
 
 class ProfileReader:
@@ -73,6 +77,50 @@ class ProfileReader:
                 for series in part.series:
                     found[series.category] = (series.first_week.ToDatetime(UTC), series.amount_micros)
         return series_of(found)
+
+    async def behaviour(
+        self, as_of: datetime, start: datetime | None = None, names: Sequence[str] = (), most: int = 0
+    ) -> Behaviour:
+        """What customers did before ``as_of``, from ``start`` on when it is given: of all for training, of some for a decision.
+
+        Args:
+            most: Stop after this many rows, so that memory is bounded: the customers first by name are read whole. 0: all.
+
+        Raises:
+            Unavailable: Reason PROFILE_UNAVAILABLE.
+        """
+        request = pb.StreamBehaviourRequest(
+            as_of=timestamp(as_of),
+            start=None if start is None else timestamp(start),
+            names=names,
+            purpose=consent_pb2.PURPOSE_DECISION if names else consent_pb2.PURPOSE_TRAINING,
+        )
+        parts, rows = [], 0
+        with profile_faults():
+            stream = self._stub.StreamBehaviour(request, timeout=STREAM_SECONDS)
+            async for part in stream:
+                parts.append(behaviour_of(part))
+                rows += len(parts[-1])
+                if most and rows >= most:
+                    stream.cancel()
+                    break
+        return joined(parts)
+
+    async def customer(self, name: str, as_of: datetime) -> profile_pb2.Profile:
+        """All that is known of one customer, for a decision.
+
+        Raises:
+            NotFound: Reason CUSTOMER_NOT_FOUND.
+            Unavailable: Reason PROFILE_UNAVAILABLE.
+        """
+        request = pb.GetProfileRequest(
+            name=name,
+            as_of=timestamp(as_of),
+            purpose=consent_pb2.PURPOSE_DECISION,
+            view=profile_pb2.PROFILE_VIEW_FULL,
+        )
+        with profile_faults():
+            return await self._stub.GetProfile(request, timeout=READ_SECONDS)
 
 
 def snapshot(cutoff: datetime, names: Sequence[str], parts: Sequence[Floats], width: int) -> Snapshot:

@@ -23,13 +23,16 @@ from fieldwise_runtime.errors import FailedPrecondition, InvalidRequest, Violati
 from .core.contributions import largest
 from .core.features import ACTIVE_WINDOWS, SPEND_WHEN_ACTIVE, FeatureSet, Floats, faults_of
 from .core.probability import ProbabilityModel, probability
-from .core.questions import Question
+from .core.questions import BUYS, Question
 from .core.spend import UNTRAINED
 from .core.versions import Version
 
 # Customers scored between two breaths of the event loop: about 10 ms with contributions. More than engines.FEW_ROWS, so
 # that large batches go through the batch engine.
 CHUNK = 128
+
+# Scorers of some of the questions that are kept, each with what it remembers; decisions ask for the same ones again and again.
+KEPT_CHOICES = 4
 
 # What a customer's scores depend on within one line-up.
 Key = tuple[bool, str, str, int, bytes | None]
@@ -60,9 +63,28 @@ class Scorer:
         self._currency = currency
         self._cached_customers = cached_customers
         self._cache: OrderedDict[Key, CustomerScores] = OrderedDict()
+        self._choices: OrderedDict[tuple[str, ...], Scorer] = OrderedDict()
         self._models = [each.model for each in answering if each.model is not None]
         self.version_names = tuple(sorted(each.version_name for each in answering if each.version_name))
         self.unanswered = [each.question.model for each in answering if each.model is None]
+
+    def of_questions(self, names: Sequence[str]) -> Scorer:
+        """The scorer of these questions alone, ``models/{question}`` each; this one when none is named.
+
+        Raises:
+            InvalidRequest: A question that there is not.
+        """
+        if not names:
+            return self
+        wanted = tuple(sorted(set(names)))
+        if wanted not in self._choices:
+            demand_known(names, [each.question.model for each in self._answering])
+            answering = [each for each in self._answering if f"models/{each.question.model}" in wanted]
+            self._choices[wanted] = Scorer(answering, self._currency, self._cached_customers)
+        self._choices.move_to_end(wanted)
+        if len(self._choices) > KEPT_CHOICES:
+            self._choices.popitem(last=False)
+        return self._choices[wanted]
 
     async def scores(
         self, customers: Sequence[CustomerFeatures], with_contributions: bool
@@ -127,7 +149,11 @@ class Scorer:
                 else {}
             )
             for i, message in enumerate(messages):
-                message.predictions.append(answers.get(i) or prior_prediction(answering))
+                prediction = answers.get(i) or prior_prediction(answering)
+                message.predictions.append(prediction)
+                if answering.question is BUYS:
+                    expected = round(prediction.probability * message.spend_if_buys.micros)
+                    message.expected_spend.CopyFrom(self._money(expected))
         return messages
 
     def _spend(self, row: Floats | None) -> int:
@@ -148,6 +174,18 @@ def key_of(customer: CustomerFeatures, with_contributions: bool) -> Key:
     # As bytes: NaN is not equal to itself.
     values = array("d", features.values).tobytes() if customer.HasField("features") else None
     return with_contributions, customer.customer, features.set_id, features.set_version, values
+
+
+def demand_known(names: Sequence[str], known: Sequence[str]) -> None:
+    """Refuse questions that there are not, all of them at once."""
+    remedy = f"ask for {', '.join(f'models/{model}' for model in known)}"
+    faults = [
+        Violation.of(f"questions[{i}]", name, remedy)
+        for i, name in enumerate(names)
+        if name.removeprefix("models/") not in known
+    ]
+    if faults:
+        raise InvalidRequest(faults)
 
 
 def demand_set(features: FeatureVector, columns: FeatureSet, index: int) -> None:
@@ -195,7 +233,7 @@ def predictions(answering: Answering, values: Floats, with_contributions: bool) 
             log_odds=raw,
         )
         if parts is not None:
-            prediction.base_log_odds = model.table.base
+            prediction.base_log_odds = model.base
             prediction.contributions.extend(contributions(model.feature_set.names, values[i], parts[i]))
         answers.append(prediction)
     return answers

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from fieldwise_executor.settings import executor_place, executor_processes
 from fieldwise_runtime.settings import (
     company_currency,
     data_folder,
@@ -28,6 +29,8 @@ class Settings:
     data: Path = data_folder()
     currency: str = company_currency()
     log_level: str = log_level()
+    executor: str = executor_place()
+    executor_processes: int = executor_processes()
     traces_address: str = traces_address()
     cached_customers: int = setting(
         "FIELDWISE_FORECAST_CACHED_CUSTOMERS",
@@ -40,3 +43,13 @@ class Settings:
     def models_folder(self) -> Path:
         """Model files of the registry; paths in the registry are relative to it."""
         return self.data / "models"
+
+    @property
+    def tables_folder(self) -> Path:
+        """Files of rows that users upload."""
+        return self.data / "tables"
+
+    @property
+    def returns_folder(self) -> Path:
+        """Finished trainings of learning curves that were broken off."""
+        return self.data / "returns"

@@ -16,16 +16,19 @@ from fieldwise.type.v1.money_pb2 import Money
 from fieldwise.type.v1.provenance_pb2 import PART_STATE_FRESH, PART_STATE_PRIOR, Part
 
 from .core import features
+from .core.gate.judging import Check
+from .core.series.weekly_model import CategoryForecast, Point
 from .core.versions import LearnerScore, Role, Version
-from .core.weekly import CategoryForecast, Point
 from .forecasting import Forecasts
 from .profile_reader import timestamp
 from .scoring import Scorer
+from .training import Outcome
 
 ROLES = {
     Role.CHAMPION: model_pb2.MODEL_ROLE_CHAMPION,
     Role.PREVIOUS: model_pb2.MODEL_ROLE_PREVIOUS,
     Role.RETIRED: model_pb2.MODEL_ROLE_RETIRED,
+    Role.CHALLENGER: model_pb2.MODEL_ROLE_CHALLENGER,
 }
 
 
@@ -67,15 +70,26 @@ def series_message(
         points=[point_message(point, currency) for point in points],
         wape=one.wape,
         naive_wape=one.naive_wape,
+        realised_coverage80=one.realised_coverage80,
     )
 
 
 def point_message(point: Point, currency: str) -> score_pb2.SeriesPoint:
-    mean, low, high, naive = (
-        Money(currency_code=currency, micros=micros)
-        for micros in (point.mean, point.low80, point.high80, point.naive)
+    def money(micros: int) -> Money:
+        return Money(currency_code=currency, micros=micros)
+
+    return score_pb2.SeriesPoint(
+        week=timestamp(point.week),
+        mean=money(point.mean),
+        low80=money(point.low80),
+        high80=money(point.high80),
+        low90=money(point.low90),
+        high90=money(point.high90),
+        naive=money(point.naive),
+        quantiles=[
+            score_pb2.MoneyQuantile(level=each.level, value=money(each.value)) for each in point.quantiles
+        ],
     )
-    return score_pb2.SeriesPoint(week=timestamp(point.week), mean=mean, low80=low, high80=high, naive=naive)
 
 
 def version_message(version: Version) -> model_pb2.ModelVersion:
@@ -95,6 +109,26 @@ def version_message(version: Version) -> model_pb2.ModelVersion:
         file_bytes=version.file.size,
         engine_difference=report.engine_difference,
         base_rate=report.base_rate,
+        calibration=report.calibration,
+        checks=[check_message(check) for check in version.verdict.checks] if version.verdict else [],
+        verdict=version.refusal or (version.verdict.words if version.verdict else ""),
+        updated_from=f"models/{version.model}/versions/{version.parent}" if version.parent else "",
+        train_cpu_seconds=version.cpu_seconds,
+        trigger=version.asked_by,
+    )
+
+
+def check_message(check: Check) -> model_pb2.GateCheck:
+    return model_pb2.GateCheck(**asdict(check))
+
+
+def training_answer(outcome: Outcome) -> pb.TrainModelResponse:
+    return pb.TrainModelResponse(
+        versions=[version_message(version) for version in outcome.versions],
+        skipped=[
+            pb.SkippedTraining(model=f"models/{model}", reason=reason)
+            for model, reason in outcome.skipped.items()
+        ],
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from .features import FeatureSet
+from .gate.judging import Action, Verdict
 
 WEEKLY_SALES = "weekly-sales"
 
@@ -37,6 +39,8 @@ class Report:
         feature_set: None for series.
         leaderboard: Best first.
         engine_difference: Largest difference in probability between the engines over the test rows.
+        metric: Name of the loss in the leaderboard that is judged, such as ``log_loss`` or ``wape``.
+        calibration: How raw log-odds become a probability: ``none``, ``platt``, ``beta``, ``isotonic``; empty for series.
     """
 
     model: str
@@ -49,6 +53,8 @@ class Report:
     leaderboard: tuple[LearnerScore, ...]
     engine_difference: float
     base_rate: float
+    metric: str = ""
+    calibration: str = ""
 
     def score_of(self, learner: str, metric: str) -> float | None:
         """A metric on the test split; None for a learner that was not tried."""
@@ -57,12 +63,72 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Realised:
+    """How the champion did in one period that came after it was trained, over all rows of the period.
+
+    Attributes:
+        begin: Begin of the period, or the cut-off whose window has ended.
+        rows: Customers, or series with an actual.
+        loss: Mean log loss, or sum of absolute errors over sum of actuals.
+        naive_loss: The same of the base rate or the naive forecast.
+        inside80: Share of actuals inside the 80 % interval; NaN without intervals. ``inside90`` likewise.
+        expected: Mean prediction of a probability model, ``observed`` the share of positives; NaN for series.
+        calibration: Debiased calibration error of a probability model; NaN for series.
+        stability: Population stability index of the scores against those of the training; NaN for series.
+        errors: Standardised error of each series, by name, for the largest: above 0 more came than was forecast. In standard
+            deviations of the predictive distribution, so that 1 is usual. Of a probability model, its one error under "".
+    """
+
+    begin: datetime
+    rows: int
+    loss: float
+    naive_loss: float
+    inside80: float = math.nan
+    inside90: float = math.nan
+    expected: float = math.nan
+    observed: float = math.nan
+    calibration: float = math.nan
+    stability: float = math.nan
+    errors: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Trained:
-    """A version not yet numbered: its report, its file, and why it must not serve (empty: it may)."""
+    """A version not yet numbered.
+
+    Attributes:
+        refusal: Why it must never serve; empty: it may.
+        verdict: The gate's word against the champion; None where there was nothing to compare with.
+        realised: How the champion did since it was trained, oldest first.
+    """
 
     report: Report
     file: bytes
     refusal: str
+    verdict: Verdict | None = None
+    realised: tuple[Realised, ...] = ()
+
+    @property
+    def refusal_words(self) -> str:
+        """Why it must never serve, whoever said so; empty: it may."""
+        refused = self.verdict is not None and self.verdict.action is Action.REFUSE
+        return self.refusal or (self.verdict.words if refused and self.verdict else "")
+
+    @property
+    def role(self) -> Role:
+        """What it becomes when it is registered."""
+        if self.refusal_words:
+            return Role.RETIRED
+        return Role.CHAMPION if self.verdict is None or self.verdict.promotes else Role.CHALLENGER
+
+
+@dataclass(frozen=True)
+class Champion:
+    """What serves while another version is trained."""
+
+    report: Report
+    file: bytes
+    train_time: datetime
 
 
 def probability_refusal(
@@ -87,9 +153,10 @@ def series_refusal(wape: float, champion_wape: float | None) -> str:
 
 
 class Role(StrEnum):
-    """What a version does; a model has one champion and one previous version at the most."""
+    """What a version does; a model has one champion, one previous version and one challenger at the most."""
 
     CHAMPION = "champion"
+    CHALLENGER = "challenger"
     PREVIOUS = "previous"
     RETIRED = "retired"
 
@@ -105,7 +172,15 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Version:
-    """One numbered version of a model. ``place`` rises with every version of any model."""
+    """One numbered version of a model.
+
+    Attributes:
+        place: Rises with every version of any model.
+        kind: How it is trained and loaded (`kinds.py`).
+        parent: Number of the version that it is an incremental update of; 0 for a full training.
+        verdict: The gate's word when it was registered.
+        asked_by: ``request``, ``schedule``, ``volume`` or ``drift``.
+    """
 
     place: int
     number: int
@@ -114,6 +189,11 @@ class Version:
     file: StoredFile
     refusal: str
     report: Report
+    kind: str = "probability"
+    parent: int = 0
+    verdict: Verdict | None = None
+    asked_by: str = "request"
+    cpu_seconds: float = 0.0
 
     @property
     def model(self) -> str:

@@ -11,16 +11,16 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from fieldwise.forecast.v1 import forecast_service_pb2 as pb
 from fieldwise.forecast.v1 import forecast_service_pb2_grpc
 from fieldwise.forecast.v1.model_pb2 import ModelVersion, TrainModelMetadata
+from fieldwise_forecast import store
+from fieldwise_forecast.forecasting import forecast
+from fieldwise_forecast.kinds import Tell
+from fieldwise_forecast.lineup import Lineups
+from fieldwise_forecast.training import Asked, Trainer
+from fieldwise_forecast.wire import forecasts_answer, scores_answer, training_answer, version_message
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.fingerprints import fingerprint
 from fieldwise_runtime.operations import Operations, Progress
 from fieldwise_runtime.paging import clamp_page_size, cursor_of, page_token
-
-from . import store
-from .forecasting import forecast
-from .lineup import Lineups
-from .training import Tell, Trainer
-from .wire import forecasts_answer, scores_answer, version_message
 
 PAGE, MOST = 100, 1000
 VERSIONS = "model versions"
@@ -42,7 +42,8 @@ class ForecastServicer(forecast_service_pb2_grpc.ForecastServiceServicer):
         self, request: pb.ScoreCustomersRequest, context: Any
     ) -> pb.ScoreCustomersResponse:
         names = request.model_versions
-        scorer = await self._lineups.of_versions(names) if names else self._lineups.current.scorer
+        lineup = await self._lineups.of_versions(names) if names else self._lineups.current.scorer
+        scorer = lineup.of_questions(request.questions)
         scores = await scorer.scores(request.customers, request.with_contributions)
         return scores_answer(scorer, scores, request.decision_time)
 
@@ -55,6 +56,7 @@ class ForecastServicer(forecast_service_pb2_grpc.ForecastServiceServicer):
             request.categories,
             request.horizon_weeks,
             request.page_size,
+            request.quantiles,
         )
         return forecasts_answer(found, self._currency)
 
@@ -64,8 +66,8 @@ class ForecastServicer(forecast_service_pb2_grpc.ForecastServiceServicer):
 
         async def work(progress: Progress) -> pb.TrainModelResponse:
             tell = told(progress, request.decision_time)
-            versions = await self._trainer.train(models, decision_time, tell)
-            return pb.TrainModelResponse(versions=[version_message(version) for version in versions])
+            asked = Asked(models, decision_time, request.trigger or "request", request.regardless_of_cost)
+            return training_answer(await self._trainer.train(asked, tell))
 
         waiting = TrainModelMetadata(step="waiting", decision_time=request.decision_time)
         return await self._operations.start(

@@ -1,4 +1,4 @@
-"""Rolling origins: errors, calibrated intervals, and the lift over naive on weeks not seen; knows no category."""
+"""The lift over naive on rolling origins, with its interval; knows no category and no forecaster."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .features import Floats
-from .series import Level, naive, restlessness
+from ..features import Floats
 
-COVERAGE = 0.8
 RESAMPLES = 2000
 
 
@@ -26,72 +24,35 @@ class Lift:
     coverage80: float
     series: int
     origins: int
+    coverage90: float = 0.0
 
 
-def errors(weeks: Floats, level: Level, origin: int, horizon: int) -> Floats:
-    """Actual less forecast for each series and week ahead, shape (n_series, horizon); sees weeks[:, :origin] only."""
-    return weeks[:, origin : origin + horizon] - level(weeks[:, :origin])[:, None]
+def naive_from(weeks: Floats, origins: Sequence[int], horizon: int) -> Floats:
+    """Every week ahead like the last one known at each origin, shape (n_origins, n_series, horizon)."""
+    return np.stack([np.repeat(weeks[:, origin - 1 : origin], horizon, axis=1) for origin in origins])
 
 
-def wape(weeks: Floats, level: Level, origins: Sequence[int], horizon: int) -> float:
-    """Sum of absolute errors over sum of actuals, pooled over series and origins."""
-    missed = sum(float(np.abs(errors(weeks, level, origin, horizon)).sum()) for origin in origins)
-    actual = sum(float(weeks[:, origin : origin + horizon].sum()) for origin in origins)
-    return missed / actual
+def lift(actual: Floats, forecast: Floats, naive: Floats, ranks: Floats, seed: int) -> Lift:
+    """Compare on the same weeks; all arrays have shape (n_origins, n_series, horizon).
 
-
-def half_widths(weeks: Floats, level: Level, origins: Sequence[int], steps: int) -> Floats:
-    """Half the width of the 80 % interval in units of restlessness, for each step ahead, shape (steps,).
-
-    Split conformal: the 0.8 quantile of scaled absolute errors over earlier origins whose week h has come (before
-    column ``weeks.shape[1]``). Never narrower further ahead.
-
-    Source: Lei et al. (2018), Distribution-free predictive inference for regression, algorithm 2.
+    Args:
+        ranks: The probability that was given to less than each actual.
     """
-    known = weeks.shape[1]
-    scaled: list[list[Floats]] = [[] for _ in range(steps)]
-    for origin in origins:
-        ahead = min(steps, known - origin)
-        missed = np.abs(errors(weeks, level, origin, ahead)) / restlessness(weeks[:, :origin])[:, None]
-        for step in range(ahead):
-            scaled[step].append(missed[:, step])
-    return np.maximum.accumulate([conformal(np.concatenate(parts)) if parts else 0.0 for parts in scaled])
-
-
-def conformal(scores: Floats) -> float:
-    """The smallest score that at least 80 % of the scores and of one more do not pass."""
-    rank = min(int(np.ceil(COVERAGE * (len(scores) + 1))), len(scores))
-    return float(np.partition(scores, rank - 1)[rank - 1])
-
-
-def covered(weeks: Floats, level: Level, origin: int, horizon: int, earlier: Sequence[int]) -> Floats:
-    """Which actual weeks fall inside intervals made at ``origin``, shape (n_series, horizon), as 0 and 1."""
-    seen = weeks[:, :origin]
-    width = half_widths(seen, level, earlier, horizon) * restlessness(seen)[:, None]
-    return np.asarray(np.abs(errors(weeks, level, origin, horizon)) <= width, dtype=np.float64)
-
-
-def lift(weeks: Floats, level: Level, origins: Sequence[int], horizon: int, first: int, seed: int) -> Lift:
-    """Test on rolling origins; intervals of each are calibrated on the origins from ``first`` before it."""
-    ours = np.zeros((len(weeks), len(origins)))
-    theirs, actual, inside = np.zeros_like(ours), np.zeros_like(ours), np.zeros_like(ours)
-    for i, origin in enumerate(origins):
-        ours[:, i] = np.abs(errors(weeks, level, origin, horizon)).sum(axis=1)
-        theirs[:, i] = np.abs(errors(weeks, naive, origin, horizon)).sum(axis=1)
-        actual[:, i] = weeks[:, origin : origin + horizon].sum(axis=1)
-        inside[:, i] = covered(weeks, level, origin, horizon, range(first, origin)).mean(axis=1)
-    sums = np.stack([part.sum(axis=1) for part in (ours, theirs, actual)])
+    ours, theirs = (np.abs(actual - made).sum(axis=(0, 2)) for made in (forecast, naive))
+    sums = np.stack([ours, theirs, actual.sum(axis=(0, 2))])
     low, high = resampled_lift(sums, seed)
     missed, naive_missed, sold = sums.sum(axis=1)
+    outside = np.abs(ranks - 0.5)
     return Lift(
         lift_vs_naive=float((naive_missed - missed) / sold),
         low95=low,
         high95=high,
         accuracy=float(1 - missed / sold),
         naive_accuracy=float(1 - naive_missed / sold),
-        coverage80=float(inside.mean()),
-        series=len(weeks),
-        origins=len(origins),
+        coverage80=float((outside <= 0.4).mean()),
+        series=actual.shape[1],
+        origins=actual.shape[0],
+        coverage90=float((outside <= 0.45).mean()),
     )
 
 
@@ -101,3 +62,9 @@ def resampled_lift(sums: Floats, seed: int) -> tuple[float, float]:
     ours, theirs, actual = (part[drawn].sum(axis=1) for part in sums)
     low, high = np.quantile((theirs - ours) / np.maximum(actual, 1e-9), [0.025, 0.975])
     return float(low), float(high)
+
+
+def wape_by_series(actual: Floats, forecast: Floats) -> Floats:
+    """WAPE of each series over origins and weeks; without any sales 0 when nothing was forecast, else 1."""
+    missed, sold = np.abs(actual - forecast).sum(axis=(0, 2)), actual.sum(axis=(0, 2))
+    return np.asarray(np.where(sold > 0, missed / np.maximum(sold, 1e-9), np.sign(missed)))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .features import Floats
+from ..features import Floats
 
 # Smoothing constants tried for each series.
 ALPHAS = np.arange(0.05, 1.0, 0.05)

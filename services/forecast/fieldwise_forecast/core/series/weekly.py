@@ -1,31 +1,39 @@
-"""Weekly sales per category: choice of a forecaster, its honest test, and forecasts with intervals; knows no wire."""
+"""Weekly sales per category: training and its honest test; knows no wire."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 
 from fieldwise_runtime.errors import FailedPrecondition
 
-from .backtest import Lift, errors, half_widths, lift, wape
-from .features import Floats
-from .learners import SEED
-from .series import LEVELS, Level, naive, restlessness
-from .versions import WEEKLY_SALES, LearnerScore, Report, Trained, series_refusal
+from ..features import Floats, Mask
+from ..learners import SEED
+from ..versions import WEEKLY_SALES, Champion, LearnerScore, Report, Trained
+from . import engine
+from .backtest import Lift, lift, naive_from, wape_by_series
+from .distribution import issue
+from .engine import FittedSeries
+from .error_law import ErrorLaw, learn
+from .panel import Frequency, Panel
+from .pool import POOL
+from .series_file import to_bytes
+from .weekly_model import MICROS, WEEK, CategoryForecast, WeeklyModel, to_file
+from .weekly_realised import champion_model, with_realised
 
-WEEK = timedelta(days=7)
 HORIZON = 8
 TEST_ORIGINS = 3
 FIRST_ORIGIN = 12
+# Weeks that a backtest must have seen for its errors to tell of later ones, and weeks between its origins.
+FIRST_CALIBRATED, CALIBRATED_EVERY = 16, 4
 MOST_STEPS = 26
 FEWEST_WEEKS = FIRST_ORIGIN + 2 * HORIZON + 2
 # A category that sells less a week is all noise: it is forecast, but it does not judge a model.
 POOL_FROM = 50.0
-MICROS = 1_000_000
+STEADY, SMALL = "steady", "small"
 
 
 @dataclass(frozen=True)
@@ -45,86 +53,13 @@ class WeeklySeries:
         """Monday after the last week known."""
         return self.first_week + self.length * WEEK
 
+    @property
+    def panel(self) -> Panel:
+        keys = tuple((category,) for category in self.categories)
+        return Panel(keys, self.first_week, Frequency.WEEK, self.weeks)
 
-@dataclass(frozen=True)
-class CategoryForecast:
-    """What is needed to forecast one category; money in currency units."""
-
-    category: str
-    level: float
-    naive: float
-    restlessness: float
-    size: float
-    wape: float
-    naive_wape: float
-
-
-@dataclass(frozen=True)
-class Point:
-    """One week of a forecast, in micros of the currency."""
-
-    week: datetime
-    mean: int
-    low80: int
-    high80: int
-    naive: int
-
-
-@dataclass(frozen=True)
-class WeeklyModel:
-    """Forecasts of all categories from ``end`` on, largest category first.
-
-    ``half_widths[h]`` is half the width of the 80 % interval h + 1 weeks after the last known one, in units of a
-    category's restlessness.
-    """
-
-    end: datetime
-    half_widths: tuple[float, ...]
-    lift: Lift
-    categories: tuple[CategoryForecast, ...]
-
-    def points(self, category: CategoryForecast, decision_time: datetime, horizon: int) -> list[Point]:
-        """The first ``horizon`` weeks that have not ended at ``decision_time``.
-
-        Raises:
-            FailedPrecondition: Reason STALE_MODEL, they lie further ahead than intervals are known for; reason
-                MODEL_FROM_THE_FUTURE, the model has seen weeks that had not ended at ``decision_time``.
-        """
-        gap = (decision_time - self.end) // WEEK
-        if gap < 0:
-            raise FailedPrecondition("MODEL_FROM_THE_FUTURE", self.future_message(decision_time))
-        if gap + horizon > len(self.half_widths):
-            raise FailedPrecondition("STALE_MODEL", self.stale_message(decision_time, horizon))
-        return [self.point(category, step) for step in range(gap, gap + horizon)]
-
-    def point(self, category: CategoryForecast, step: int) -> Point:
-        half = self.half_widths[step] * category.restlessness
-        values = (category.level, max(category.level - half, 0.0), category.level + half, category.naive)
-        mean, low, high, last = (round(value * MICROS) for value in values)
-        return Point(self.end + step * WEEK, mean, low, high, last)
-
-    def future_message(self, decision_time: datetime) -> str:
-        return (
-            f"models/weekly-sales has seen sales until {self.end:%Y-%m-%d}, after decision_time "
-            f"{decision_time:%Y-%m-%d}; ask for a later time or train at this one"
-        )
-
-    def stale_message(self, decision_time: datetime, horizon: int) -> str:
-        return (
-            f"models/weekly-sales has seen sales until {self.end:%Y-%m-%d} and forecasts {len(self.half_widths)} weeks "
-            f"from there; {horizon} weeks from {decision_time:%Y-%m-%d} lie beyond: train it again"
-        )
-
-
-def to_file(model: WeeklyModel) -> bytes:
-    return json.dumps(asdict(model) | {"end": model.end.isoformat()}, sort_keys=True).encode()
-
-
-def from_file(raw: bytes) -> WeeklyModel:
-    plain = json.loads(raw)
-    categories = tuple(CategoryForecast(**one) for one in plain["categories"])
-    end = datetime.fromisoformat(plain["end"])
-    return WeeklyModel(end, tuple(plain["half_widths"]), Lift(**plain["lift"]), categories)
+    def in_order(self, rows: Sequence[int]) -> WeeklySeries:
+        return WeeklySeries(tuple(self.categories[row] for row in rows), self.first_week, self.weeks[rows])
 
 
 def series_of(found: Mapping[str, tuple[datetime, Sequence[int]]]) -> WeeklySeries:
@@ -149,53 +84,134 @@ def late_origins(length: int) -> list[int]:
     return [length - HORIZON - step * back for back in range(TEST_ORIGINS - 1, -1, -1)]
 
 
+def tested_origins(length: int) -> list[int]:
+    """All origins of the backtest: the late ones, and what teaches the law of the errors before and after them."""
+    return sorted({*range(FIRST_CALIBRATED, length - 1, CALIBRATED_EVERY), *late_origins(length)})
+
+
 def fit(
     series: WeeklySeries,
-    champion: str,
     cpu_seconds: Callable[[], float],
     tell: Callable[[str], None],
+    pool: Sequence[str] = tuple(POOL),
+    champion: Champion | None = None,
 ) -> Trained:
-    """Choose a forecaster on early origins, test it on late ones, and forecast with it from the end.
+    """Train on all weeks, test on late origins what was chosen before them, and learn how it misses.
 
     Args:
-        champion: Learner of the champion; empty when there is none.
+        pool: Names of the forecasters that compete.
+        champion: What serves; it hands over how often its intervals held, and nothing else.
     Raises:
         FailedPrecondition: Reason NOT_ENOUGH_HISTORY.
     """
     tell(f"backtesting {WEEKLY_SALES}")
     length = demand_history(series)
+    # Largest first, as they are answered.
+    order = np.lexsort((np.array(series.categories), -series.weeks.mean(axis=1)))
+    series = series.in_order(order.tolist())
     origins = late_origins(length)
-    # Choosing must not see a test week: its windows end where the first test window begins.
-    early = range(FIRST_ORIGIN, origins[0] - HORIZON + 1)
-    pool = series.weeks[series.weeks[:, : origins[0]].mean(axis=1) >= POOL_FROM]
-    if not len(pool):
+    steady = series.weeks[:, : origins[0]].mean(axis=1) >= POOL_FROM
+    if not steady.any():
         raise not_enough(f"no category sells {POOL_FROM:g} a week")
-    chosen = min(LEVELS, key=lambda name: wape(pool, LEVELS[name], early, HORIZON))
-    board, lifts = leaderboard(pool, origins, cpu_seconds)
-    model = model_of(series, pool, LEVELS[chosen], origins, lifts[chosen])
-    report = Report(
+    fitted = engine.fit(
+        series.panel,
+        HORIZON,
+        cpu_seconds=cpu_seconds,
+        levels=levels_of(steady),
+        origins=tested_origins(length),
+        pool=pool,
+    )
+    model = model_of(series, steady, fitted)
+    if (old := champion_model(champion)) is not None:
+        model = replace(model, categories=with_realised(model, old))
+    return Trained(report(series, steady, fitted), to_file(model), "")
+
+
+def levels_of(steady: Mask) -> list[str]:
+    """Small categories have a champion of their own."""
+    return [STEADY if each else SMALL for each in steady]
+
+
+def model_of(series: WeeklySeries, steady: Mask, fitted: FittedSeries) -> WeeklyModel:
+    """The model that forecasts from the end: the whole backtest teaches the law of its errors."""
+    weeks, tested = series.weeks, fitted.backtest
+    steps = min(MOST_STEPS, series.length - FIRST_ORIGIN)
+    law = learn(weeks[steady], tested.origins, tested.forecast[:, steady])
+    forecast = fitted.forecast(series.panel, steps, levels_of(steady))
+    late = [tested.origins.index(origin) for origin in late_origins(series.length)]
+    return WeeklyModel(
+        first_week=series.first_week,
+        history=weeks,
+        categories=categories(series, tested.forecast[late]),
+        forecast=forecast,
+        scale=law.scale(weeks, forecast),
+        law=law,
+        tested=tuple(tested.origins),
+        backtest=tested.forecast,
+        lift=honest_lift(weeks[steady], tested.origins, tested.forecast[:, steady]),
+        learned=to_bytes(fitted),
+    )
+
+
+def honest_lift(weeks: Floats, tested: Sequence[int], forecast: Floats) -> Lift:
+    """On the late origins; the intervals of each come from the errors at origins before it."""
+    late = late_origins(weeks.shape[1])
+    places = [list(tested).index(origin) for origin in late]
+    actual = actuals(weeks, late)
+    naive = naive_from(weeks, late, HORIZON)
+    ranks = np.stack(
+        [
+            issue(law_before(weeks, tested, forecast, place), weeks[:, : tested[place]], forecast[place]).cdf(
+                came
+            )
+            for place, came in zip(places, actual, strict=True)
+        ]
+    )
+    return lift(actual, forecast[places], naive, ranks, SEED)
+
+
+def law_before(weeks: Floats, tested: Sequence[int], forecast: Floats, place: int) -> ErrorLaw:
+    """How forecasts missed, as far as it was known at an origin."""
+    return learn(weeks[:, : tested[place]], tested[:place], forecast[:place])
+
+
+def actuals(weeks: Floats, origins: Sequence[int]) -> Floats:
+    """The weeks after each origin, shape (n_origins, n_series, HORIZON)."""
+    return np.stack([weeks[:, origin : origin + HORIZON] for origin in origins])
+
+
+def categories(series: WeeklySeries, late: Floats) -> tuple[CategoryForecast, ...]:
+    """What is told of each category beside its forecast; ``late`` was forecast at the late origins."""
+    weeks, origins = series.weeks, late_origins(series.length)
+    actual = actuals(weeks, origins)
+    naive = naive_from(weeks, origins, HORIZON)
+    columns = (weeks[:, -1], weeks.mean(axis=1), wape_by_series(actual, late), wape_by_series(actual, naive))
+    rows = zip(series.categories, range(len(weeks)), *(column.tolist() for column in columns), strict=True)
+    return tuple(CategoryForecast(*row) for row in rows)
+
+
+def report(series: WeeklySeries, steady: Mask, fitted: FittedSeries) -> Report:
+    late = late_origins(series.length)
+    early = [origin for origin in fitted.backtest.origins if origin < late[0]]
+    return Report(
         model=WEEKLY_SALES,
-        learner=chosen,
+        learner=fitted.champions[STEADY],
         feature_set=None,
         train_cutoffs=tuple(series.first_week + origin * WEEK for origin in early),
-        test_cutoff=series.first_week + origins[0] * WEEK,
-        train_rows=len(pool) * len(early) * HORIZON,
-        test_rows=len(pool) * len(origins) * HORIZON,
-        leaderboard=board,
+        test_cutoff=series.first_week + late[0] * WEEK,
+        train_rows=int(steady.sum()) * len(early) * HORIZON,
+        test_rows=int(steady.sum()) * len(late) * HORIZON,
+        leaderboard=tuple(
+            LearnerScore(
+                one.learner, {"wape": one.wape, "smape": one.smape, "rmsse": one.rmsse}, one.cpu_seconds
+            )
+            for one in fitted.leaderboard
+            if one.level == STEADY
+        ),
         engine_difference=0.0,
         base_rate=0.0,
+        metric="wape",
     )
-    rival = report.score_of(champion, "wape")
-    return Trained(report, to_file(model), series_refusal(1 - lifts[chosen].accuracy, rival))
-
-
-def model_of(
-    series: WeeklySeries, pool: Floats, level: Level, origins: Sequence[int], tested: Lift
-) -> WeeklyModel:
-    """The model that forecasts from the end: all of the history calibrates its intervals, test weeks included."""
-    steps = min(MOST_STEPS, series.length - FIRST_ORIGIN)
-    widths = half_widths(pool, level, range(FIRST_ORIGIN, series.length), steps)
-    return WeeklyModel(series.end, tuple(widths.tolist()), tested, categories(series, level, origins))
 
 
 def demand_history(series: WeeklySeries) -> int:
@@ -210,42 +226,3 @@ def not_enough(fact: str) -> FailedPrecondition:
         f"models/{WEEKLY_SALES} cannot be trained: {fact}. Ingest more history or train at a later time."
     )
     return FailedPrecondition("NOT_ENOUGH_HISTORY", message)
-
-
-def leaderboard(
-    pool: Floats, origins: Sequence[int], cpu_seconds: Callable[[], float]
-) -> tuple[tuple[LearnerScore, ...], dict[str, Lift]]:
-    """All forecasters on the test origins, best first."""
-    lifts, scores = {}, []
-    for name, level in LEVELS.items():
-        begun = cpu_seconds()
-        found = lifts[name] = lift(pool, level, origins, HORIZON, FIRST_ORIGIN, SEED)
-        metrics = {
-            "wape": 1 - found.accuracy,
-            "lift_vs_naive": found.lift_vs_naive,
-            "coverage80": found.coverage80,
-        }
-        scores.append(LearnerScore(name, metrics, cpu_seconds() - begun))
-    return tuple(sorted(scores, key=lambda score: score.metrics["wape"])), lifts
-
-
-def categories(series: WeeklySeries, level: Level, origins: Sequence[int]) -> tuple[CategoryForecast, ...]:
-    """Forecasts of all categories from the end of the series, largest first."""
-    weeks = series.weeks
-    columns = (
-        level(weeks),
-        naive(weeks),
-        restlessness(weeks),
-        weeks.mean(axis=1),
-        wape_by_series(weeks, level, origins),
-        wape_by_series(weeks, naive, origins),
-    )
-    rows = zip(series.categories, *(column.tolist() for column in columns), strict=True)
-    return tuple(sorted((CategoryForecast(*row) for row in rows), key=lambda one: (-one.size, one.category)))
-
-
-def wape_by_series(weeks: Floats, level: Level, origins: Sequence[int]) -> Floats:
-    """WAPE of each series over the test origins; without any sales 0 when nothing was forecast, else 1."""
-    missed = sum(np.abs(errors(weeks, level, origin, HORIZON)).sum(axis=1) for origin in origins)
-    actual = sum(weeks[:, origin : origin + HORIZON].sum(axis=1) for origin in origins)
-    return np.asarray(np.where(actual > 0, missed / np.maximum(actual, 1e-9), np.sign(missed)))

@@ -1,0 +1,1 @@
+"""Whether errors or inputs have moved; knows no learner and no registry."""
