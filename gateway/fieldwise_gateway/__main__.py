@@ -10,6 +10,8 @@ from collections.abc import Mapping
 import grpc.aio
 from google.longrunning import operations_pb2_grpc
 
+import fieldwise.forecast.v1
+import fieldwise.profile.v1
 from fieldwise.gateway.v1 import gateway_service_pb2_grpc as gateway_grpc
 from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.clock import BusinessClock
@@ -51,12 +53,14 @@ async def wired(settings: Settings, addresses: Addresses) -> Service:
         instead={ERASE_CUSTOMER: erasing.erase},
         after={SET_CONSENT: follower.look},
     )
-    relayed = relayed_services()
+    forecasts = Relay(backends.forecast_channel, clock.now)
+    of_profile, of_forecast = relayed_services(fieldwise.profile.v1), relayed_services(fieldwise.forecast.v1)
 
     def register(server: grpc.aio.Server) -> None:
         gateway_grpc.add_GatewayServiceServicer_to_server(servicer, server)
         operations_pb2_grpc.add_OperationsServicer_to_server(OperationsServicer(backends), server)
-        relay.register(server, relayed)
+        relay.register(server, of_profile)
+        forecasts.register(server, of_forecast)
 
     async def ready() -> Mapping[str, bool]:
         return {"": await database.reachable(PACKAGE)}
@@ -81,7 +85,7 @@ async def wired(settings: Settings, addresses: Addresses) -> Service:
         service_names=[
             "fieldwise.gateway.v1.GatewayService",
             "google.longrunning.Operations",
-            *(service.full_name for service in relayed),
+            *(service.full_name for service in (*of_profile, *of_forecast)),
         ],
         ready=ready,
         on_stop=on_stop,

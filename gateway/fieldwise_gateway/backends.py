@@ -67,6 +67,11 @@ class Backends:
         """The channel to profile, for calls that no stub here makes."""
         return self.channels[0]
 
+    @property
+    def forecast_channel(self) -> grpc.aio.Channel:
+        """The channel to forecast, for calls that no stub here makes."""
+        return self.channels[1]
+
     async def close(self) -> None:
         """Close all channels."""
         await asyncio.gather(*(channel.close() for channel in self.channels))

@@ -17,6 +17,7 @@ from fieldwise.profile.v1 import consent_pb2, profile_pb2
 from fieldwise.profile.v1 import profile_service_pb2 as profile_pb
 from fieldwise.type.v1 import features_pb2
 from fieldwise_gateway.backends import Backends
+from fieldwise_gateway.core.questions import QUESTIONS
 
 CHUNK = 500
 
@@ -69,7 +70,7 @@ async def _chunk(backends: Backends, names: list[str], moment: Timestamp) -> Chu
     known = [profile.name for profile in profiles]
     features = [forecast_pb.CustomerFeatures(customer=p.name, features=p.features) for p in profiles]
     scores = await backends.forecast.ScoreCustomers(
-        forecast_pb.ScoreCustomersRequest(decision_time=moment, customers=features)
+        forecast_pb.ScoreCustomersRequest(decision_time=moment, customers=features, questions=QUESTIONS)
     )
     terms = await backends.allocation.LookUpTerms(
         allocation_pb.LookUpTermsRequest(customers=known, decision_time=moment)

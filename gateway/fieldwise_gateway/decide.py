@@ -28,6 +28,7 @@ from fieldwise.type.v1 import provenance_pb2 as provenance
 from fieldwise_gateway import parts
 from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.core.names import decision_name
+from fieldwise_gateway.core.questions import QUESTIONS
 from fieldwise_gateway.core.time_budget import ANSWER_RESERVE, TimeBudget, longest
 from fieldwise_gateway.snapshots import Snapshots
 from fieldwise_runtime import deadlines
@@ -181,6 +182,7 @@ class Decider:
         request = forecast_pb.ScoreCustomersRequest(
             decision_time=moment,
             with_contributions=True,
+            questions=QUESTIONS,
             customers=[_features(name, profiles.found.get(name)) for name in customers],
         )
         try:

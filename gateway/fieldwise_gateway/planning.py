@@ -15,11 +15,11 @@ from fieldwise.profile.v1 import profile_pb2
 from fieldwise.recommend.v1 import recommend_service_pb2 as recommend_pb
 from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.census import Chunk, census
+from fieldwise_gateway.core.questions import BUYS, SILENT
 from fieldwise_gateway.core.workload import Outlook, account_value, workload_hours
 from fieldwise_runtime.errors import FailedPrecondition
 from fieldwise_runtime.fingerprints import fingerprint
 
-_BUYS, _SILENT = "models/buys-28d", "models/silent-28d"
 _RECENT_ORDERS = "purchase_days_28d"
 
 
@@ -69,8 +69,8 @@ def _outlook(profile: profile_pb2.Profile, scores: score_pb2.CustomerScores, rec
     # Without a version it is a base rate: of a customer without a rhythm, or who is silent already and beyond a rescue.
     probability = {each.model: each.probability for each in scores.predictions if each.model_version}
     return Outlook(
-        p_buys=probability.get(_BUYS, 0.0),
-        p_silent=probability.get(_SILENT, 0.0),
+        p_buys=probability.get(BUYS, 0.0),
+        p_silent=probability.get(SILENT, 0.0),
         spend_if_buys=scores.spend_if_buys.micros,
         usual_gap_days=profile.usual_gap_days if profile.HasField("usual_gap_days") else None,
         orders_last_28_days=recent_orders,

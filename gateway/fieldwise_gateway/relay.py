@@ -1,4 +1,4 @@
-"""Profile's own services at the only door: calls are passed on as bytes, with the business time filled in; knows no message.
+"""Services of profile and forecast at the only door: calls are passed on as bytes, with the business time filled in; knows no message.
 
 Methods are found in the contracts, so that a new one is served without a line here. What a request must carry and only the
 gateway knows (`decision_time`, `as_of`) is filled in before its field rules are checked.
@@ -11,6 +11,7 @@ from contextlib import aclosing
 from datetime import datetime
 from importlib import import_module
 from pkgutil import iter_modules
+from types import ModuleType
 from typing import Any, Final
 
 import grpc
@@ -19,7 +20,6 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 
-import fieldwise.profile.v1
 from fieldwise.type.v1 import rules_pb2
 from fieldwise_runtime import deadlines
 from fieldwise_runtime.errors import FieldwiseError
@@ -36,10 +36,17 @@ OF_THE_STORE: Final = frozenset(
         "RebuildProfiles",
     }
 )
-_STORE: Final = "fieldwise.profile.v1.ProfileService"
+# Scores take features, which apps do not have: they ask for a decision.
+OF_THE_FORECASTS: Final = frozenset({"ForecastSeries", "TrainModel", "ListModelVersions", "RollbackModel"})
+# Services of which only some methods are served; all others are served whole.
+_PARTLY: Final = {
+    "fieldwise.profile.v1.ProfileService": OF_THE_STORE,
+    "fieldwise.forecast.v1.ForecastService": OF_THE_FORECASTS,
+}
 _INSTEAD: Final = {
     "IngestEvents": "send events with fieldwise.gateway.v1.GatewayService/IngestEvents",
     "ListOutcomeEvents": "read what came of a decision with fieldwise.gateway.v1.GatewayService/GetDecision",
+    "ScoreCustomers": "ask for a decision with fieldwise.gateway.v1.GatewayService/Decide: it holds the scores",
 }
 _ONLY_INSIDE: Final = (
     "it is for the services behind the gateway; read profiles with GetProfile or BatchGetProfiles"
@@ -50,11 +57,11 @@ _FILLED: Final = ("decision_time", "as_of")
 Instead = Callable[[Any, Any], Any]
 
 
-def relayed_services() -> list[ServiceDescriptor]:
-    """Every service of profile's contracts, by name."""
-    names = sorted(each.name for each in iter_modules(fieldwise.profile.v1.__path__))
+def relayed_services(contracts: ModuleType) -> list[ServiceDescriptor]:
+    """Every service of a package of contracts, such as ``fieldwise.profile.v1``, by name."""
+    names = sorted(each.name for each in iter_modules(contracts.__path__))
     modules = (
-        import_module(f"fieldwise.profile.v1.{name}") for name in names if name.endswith("_service_pb2")
+        import_module(f"{contracts.__name__}.{name}") for name in names if name.endswith("_service_pb2")
     )
     return [service for module in modules for service in module.DESCRIPTOR.services_by_name.values()]
 
@@ -157,7 +164,8 @@ def _serialized(message: Message) -> bytes:
 def _is_served(method: MethodDescriptor) -> bool:
     if method.client_streaming:
         return False
-    return method.containing_service.full_name != _STORE or method.name in OF_THE_STORE
+    served = _PARTLY.get(method.containing_service.full_name)
+    return served is None or method.name in served
 
 
 def _is_required_time(field: FieldDescriptor | None) -> bool:

@@ -56,9 +56,13 @@ async def _score_difference(backends: Backends, inputs: decision_pb2.DecisionInp
 
 
 def _largest_difference(recorded: score_pb2.CustomerScores, now: score_pb2.CustomerScores) -> float:
-    probabilities = {each.model_version: each.probability for each in now.predictions}
+    # A prior has no version, and is not rescored.
+    probabilities = {each.model_version: each.probability for each in now.predictions if each.model_version}
     return max(
-        abs(each.probability - probabilities[each.model_version])
-        for each in recorded.predictions
-        if each.model_version in probabilities
+        (
+            abs(each.probability - probabilities[each.model_version])
+            for each in recorded.predictions
+            if each.model_version in probabilities
+        ),
+        default=0.0,
     )

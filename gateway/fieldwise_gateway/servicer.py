@@ -110,7 +110,10 @@ class GatewayServicer(gateway_grpc.GatewayServiceServicer):
         self, request: gateway_pb.ForecastSeriesRequest, context: Any
     ) -> forecast_pb.ForecastSeriesResponse:
         asked = forecast_pb.ForecastSeriesRequest(
-            decision_time=self._moment(), categories=request.categories, horizon_weeks=request.horizon_weeks
+            decision_time=self._moment(),
+            categories=request.categories,
+            horizon_weeks=request.horizon_weeks,
+            quantiles=request.quantiles,
         )
         return await self._backends.forecast.ForecastSeries(asked)
 

@@ -16,6 +16,8 @@ from fieldwise.allocation.v1 import allocation_service_pb2_grpc as allocation_gr
 from fieldwise.allocation.v1 import price_pb2
 from fieldwise.forecast.v1 import forecast_service_pb2 as forecast_pb
 from fieldwise.forecast.v1 import forecast_service_pb2_grpc as forecast_grpc
+from fieldwise.forecast.v1 import model_service_pb2 as models_pb
+from fieldwise.forecast.v1 import model_service_pb2_grpc as models_grpc
 from fieldwise.gateway.v1 import gateway_service_pb2_grpc as gateway_grpc
 from fieldwise.profile.v1 import privacy_service_pb2 as privacy_pb
 from fieldwise.profile.v1 import privacy_service_pb2_grpc as privacy_grpc
@@ -27,7 +29,7 @@ from fieldwise.recommend.v1 import recommend_service_pb2 as recommend_pb
 from fieldwise.recommend.v1 import recommend_service_pb2_grpc as recommend_grpc
 from fieldwise.type.v1 import provenance_pb2
 from fieldwise_runtime import deadlines
-from fieldwise_runtime.errors import InvalidRequest, NotFound, Violation
+from fieldwise_runtime.errors import FailedPrecondition, InvalidRequest, NotFound, Violation, to_status
 from fieldwise_runtime.server import RunningServer, Service, start
 
 KNOWN = ("customers/known-1", "customers/known-2")
@@ -182,14 +184,46 @@ class FakePrivacy(privacy_grpc.PrivacyServiceServicer):
         return privacy_pb.ApplyRetentionResponse(removed={"search": 3})
 
 
+class FakeModels(models_grpc.ModelServiceServicer):
+    """Models as a test has set them, beside one that tells when the fake forecast was last trained."""
+
+    def __init__(self) -> None:
+        self.models = [models_pb.Model(name="models/buys-28d", kind="probability")]
+        self.models[0].settings.retrain_days = 7
+        self.models[0].settings.retrain_on_drift = True
+        self.refreshed: list[models_pb.RefreshModelRequest] = []
+        self.refreshing_fails = ""
+
+    async def ListModels(self, request: Any, context: Any) -> Any:
+        return models_pb.ListModelsResponse(models=self.models)
+
+    async def ListTrainings(self, request: Any, context: Any) -> Any:
+        return models_pb.ListTrainingsResponse()
+
+    async def RefreshModel(self, request: Any, context: Any) -> Any:
+        self.refreshed.append(request)
+        answer = operations_pb2.Operation(name="operations/forecast/2", done=True)
+        if self.refreshing_fails:
+            fault = FailedPrecondition(self.refreshing_fails, "told to")
+            answer.error.CopyFrom(to_status(fault))
+        else:
+            made = forecast_pb.TrainModelResponse()
+            made.versions.add(name=f"{request.name}/versions/2")
+            answer.response.Pack(made)
+        return answer
+
+
 class FakeForecast(forecast_grpc.ForecastServiceServicer):
     def __init__(self, mood: Mood) -> None:
         self.mood = mood
-        self.trained = "2017-12-25T00:00:00Z"
+        self.models = FakeModels()  # type: ignore[abstract]  # it has the methods that the schedule reaches
+        self.train_time("2017-12-25T00:00:00Z")
         self.trainings: list[forecast_pb.TrainModelRequest] = []
+        self.scored: list[forecast_pb.ScoreCustomersRequest] = []
         self.training_fails = False
 
     async def ScoreCustomers(self, request: Any, context: Any) -> Any:
+        self.scored.append(request)
         await self.mood.act(context)
         answer = forecast_pb.ScoreCustomersResponse()
         answer.part.name, answer.part.state = "forecast", provenance_pb2.PART_STATE_FRESH
@@ -213,8 +247,14 @@ class FakeForecast(forecast_grpc.ForecastServiceServicer):
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "told to")
         answer = operations_pb2.Operation(name="operations/forecast/1", done=True)
         answer.response.Pack(forecast_pb.TrainModelResponse())
-        self.trained = request.decision_time.ToJsonString()
+        self.train_time(request.decision_time.ToJsonString())
         return answer
+
+    def train_time(self, moment: str) -> None:
+        """When the newest version of each model was trained."""
+        self.trained = moment
+        for model in self.models.models:
+            model.champion.train_time.FromJsonString(moment)
 
 
 class FakeAllocation(allocation_grpc.AllocationServiceServicer):
@@ -367,6 +407,8 @@ def _register(name: str, fake: Any) -> Any:
         adders[name](fake, server)  # type: ignore[operator]  # the four have no common type
         if name == "profile":
             privacy_grpc.add_PrivacyServiceServicer_to_server(fake.privacy, server)
+        if name == "forecast":
+            models_grpc.add_ModelServiceServicer_to_server(fake.models, server)
 
     return register
 

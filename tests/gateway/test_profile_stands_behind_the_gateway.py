@@ -12,6 +12,7 @@ import pytest
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+import fieldwise.profile.v1
 from fieldwise.profile.v1 import consent_pb2
 from fieldwise.profile.v1 import profile_service_pb2 as pb
 from fieldwise.profile.v1 import profile_service_pb2_grpc as profile_grpc
@@ -98,7 +99,8 @@ async def test_a_profile_that_is_away_is_named_as_such(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "method", ["IngestEvents", "StreamFeatures", "ListOutcomeEvents", "StreamWeeklySales"]
+    "method",
+    ["IngestEvents", "StreamFeatures", "StreamBehaviour", "ListOutcomeEvents", "StreamWeeklySales"],
 )
 async def test_what_is_for_other_services_is_refused_with_the_way_to_take(world: World, method: str) -> None:
     path = f"/fieldwise.profile.v1.ProfileService/{method}"
@@ -110,7 +112,7 @@ async def test_what_is_for_other_services_is_refused_with_the_way_to_take(world:
 
 
 def test_every_service_of_profile_is_found_by_its_contract() -> None:
-    services = {service.name: service for service in relayed_services()}
+    services = {service.name: service for service in relayed_services(fieldwise.profile.v1)}
     assert "ProfileService" in services
     assert {method.name for method in services["ProfileService"].methods} >= OF_THE_STORE
 

@@ -36,16 +36,20 @@ def purchase(
 
 
 def history(customers: int = CUSTOMERS) -> Iterator[event_pb2.Event]:
-    """Everybody's purchases: a rhythm of 3 to 25 days; every fifth stopped at some time in autumn."""
+    """Everybody's purchases: a rhythm of 3 to 25 days; every fifth stopped at some time since May.
+
+    Every fourth is erratic, and so passes his own rhythm again and again: who falls silent can be foreseen.
+    """
     chance = random.Random(7)
     for number in range(customers):
         gap = 3 + 22 * (number % 12) / 11
-        stops = END if number % 5 else END - timedelta(days=chance.uniform(20, 90))
+        stops = END if number % 5 else END - timedelta(days=chance.uniform(20, 220))
+        spread = gap * (0.8 if number % 4 == 0 else 0.15)
         when = START + timedelta(days=chance.uniform(0, gap))
         while when < stops:
             for line in range(1 + number % 3):
                 yield purchase(customer(number), when, number + line, dollars=8 + chance.expovariate(0.05))
-            when += timedelta(days=max(0.5, chance.gauss(gap, gap / 4)))
+            when += timedelta(days=max(0.5, chance.gauss(gap, spread)))
 
 
 def batches(events: list[event_pb2.Event], size: int = 2000) -> Iterator[gateway_pb.IngestEventsRequest]:

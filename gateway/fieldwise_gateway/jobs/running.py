@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
@@ -12,9 +13,10 @@ from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.clock import BusinessClock
 from fieldwise_gateway.jobs import upkeep
 from fieldwise_gateway.jobs.carrying import carry_outcomes
+from fieldwise_gateway.jobs.due import WEEKLY_SALES, Due, begin_to_count, due_trainings
 from fieldwise_gateway.jobs.pricing import solve_prices
 from fieldwise_gateway.jobs.store import JobStore
-from fieldwise_gateway.jobs.training import train_models
+from fieldwise_gateway.jobs.training import refresh_model, train_models
 from fieldwise_runtime.tracing import current_trace_id
 
 
@@ -28,6 +30,7 @@ class Jobs:
         self._works: dict[str, Callable[[datetime, str], Awaitable[tuple[str, list[str]]]]] = {
             "solve-prices": self._solve_prices,
             "train-models": self._train_models,
+            "refresh-models": self._refresh_models,
             "carry-outcomes": self._carry_outcomes,
             "fit-segments": self._upkeep(upkeep.fit_segments),
             "fit-lifecycle": self._upkeep(upkeep.fit_lifecycle),
@@ -77,8 +80,24 @@ class Jobs:
         return summary, [prices.name]
 
     async def _train_models(self, now: datetime, request_id: str) -> tuple[str, list[str]]:
-        versions = (await train_models(self._backends, now, request_id)).versions
-        return f"trained {len(versions)} model versions", [version.name for version in versions]
+        """The models that are due, each group with what asks for it; all of them when none is due."""
+        groups = await due_trainings(self._backends, self._store, now) or [Due("", [])]
+        told, made = [], []
+        for group in groups:
+            # One request for each group, the same ones when the run is repeated; an id holds 64 characters.
+            own_id = uuid.uuid5(uuid.NAMESPACE_OID, f"{request_id}/{group.trigger}").hex
+            answer = await train_models(self._backends, now, own_id, group.models, group.trigger)
+            made += [version.name for version in answer.versions]
+            asked_by = f" by {group.trigger}" if group.trigger else ""
+            told.append(f"trained {len(answer.versions)} model versions{asked_by}")
+            told += [f"{skipped.model} skipped: {skipped.reason}" for skipped in answer.skipped]
+        await begin_to_count(self._store)
+        return "; ".join(told), made
+
+    async def _refresh_models(self, now: datetime, request_id: str) -> tuple[str, list[str]]:
+        answer = await refresh_model(self._backends, now, request_id, WEEKLY_SALES)
+        made = [version.name for version in answer.versions]
+        return f"updated {len(made)} models with the newest week", made
 
     async def _carry_outcomes(self, now: datetime, request_id: str) -> tuple[str, list[str]]:
         return f"carried {await carry_outcomes(self._backends, self._store)} outcomes", []

@@ -1,6 +1,6 @@
 """The schedule: outcomes every second, prices when a period has none or they rest on other budgets or another plan,
-models when a week of new events is behind them; erasures are finished at once, old things deleted every day; what profile does
-over all customers comes again in its time once somebody asked for it.
+models when their schedule, the volume of new events or drift asks for it; erasures are finished at once, old things deleted
+every day; what profile does over all customers comes again in its time once somebody asked for it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.clock import BusinessClock
 from fieldwise_gateway.erasing import Erasing
 from fieldwise_gateway.jobs.carrying import carry_outcomes
+from fieldwise_gateway.jobs.due import due_trainings, refresh_is_due
 from fieldwise_gateway.jobs.running import Jobs
 from fieldwise_gateway.jobs.store import JobStore
 from fieldwise_runtime.errors import FieldwiseError, reason_of
@@ -27,7 +28,6 @@ from fieldwise_runtime.tracing import mark_failed, tracer, unrecorded
 
 log = get_logger(__name__)
 
-RETRAIN_AFTER = timedelta(weeks=1)
 # The first run of these is asked for by a person; from then on they come again by themselves.
 AGAIN_AFTER = {
     "resolve-identities": timedelta(days=1),
@@ -76,14 +76,17 @@ class Schedule:
         # Questions that are asked every time leave no spans; what they lead to does.
         with unrecorded():
             trained = await self._last_training()
-        if trained is None:  # Nobody has trained yet: the first training is asked for, not scheduled.
-            return
-        retrained = now - trained >= RETRAIN_AFTER and await self._guarded(
-            "train-models", self._run("train-models", now)
-        )
+            if trained is None:  # Nobody has trained yet: the first training is asked for, not scheduled.
+                return
+            refresh = await refresh_is_due(self._backends, self._store, now)
+        if refresh:
+            await self._guarded("refresh-models", self._run("refresh-models", now))
         with unrecorded():
-            due = retrained or await self._prices_are_due(now)
-        if due:
+            due = await due_trainings(self._backends, self._store, now)
+        retrained = bool(due) and await self._guarded("train-models", self._run("train-models", now))
+        with unrecorded():
+            unpriced = retrained or await self._prices_are_due(now)
+        if unpriced:
             await self._guarded("solve-prices", self._run("solve-prices", now))
 
     async def _keep_promises(self, now: datetime) -> None:
