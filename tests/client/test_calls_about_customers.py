@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,9 +17,9 @@ from fieldwise_client.aio_customer_calls import AsyncCustomerCalls
 from fieldwise_client.customer_calls import CustomerCalls
 from fieldwise_client.fake import FakeGateway
 from fieldwise_runtime.rules import violations
-from tests.client.fake_profile import FakeProfile, serving
+from tests.client.both_clients import Ask, asking
+from tests.client.fake_services import FakeServices, serving
 
-Ask = Callable[..., Any]
 NUMBER = schema_service_pb2.ATTRIBUTE_TYPE_NUMBER
 # What the gateway fills in.
 FILLED = {"decision_time", "as_of"}
@@ -86,50 +84,24 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
 
 
 @pytest.fixture
-def profile() -> FakeProfile:
-    return FakeProfile()
+def profile() -> FakeServices:
+    return FakeServices("fieldwise.profile.v1")
 
 
 @pytest.fixture
-def address(profile: FakeProfile) -> Iterator[str]:
+def address(profile: FakeServices) -> Iterator[str]:
     with serving(profile) as where:
         yield where
 
 
 @pytest.fixture(params=["sync", "async"])
 def ask(request: pytest.FixtureRequest, address: str) -> Ask:
-    """Calls a method of either client and gives its answer; iterators as lists."""
-
-    def through_sync(method: str, *args: Any, most: int = 100, **more: Any) -> Any:
-        with fw.Client(address) as made:
-            answer = getattr(made, method)(*args, **more)
-            return (
-                [each for each, _ in zip(answer, range(most), strict=False)]
-                if inspect.isgenerator(answer)
-                else answer
-            )
-
-    def through_async(method: str, *args: Any, most: int = 100, **more: Any) -> Any:
-        async def led() -> Any:
-            async with fw.AsyncClient(address) as made:
-                answer = getattr(made, method)(*args, **more)
-                if not inspect.isasyncgen(answer):
-                    return await answer
-                found: list[Any] = []
-                async for each in answer:
-                    found.append(each)
-                    if len(found) == most:
-                        break
-                return found
-
-        return asyncio.run(led())
-
-    return through_sync if request.param == "sync" else through_async
+    return asking(request.param, address)
 
 
 @pytest.mark.parametrize(("method", "args", "more", "reached"), CALLS, ids=lambda value: str(value)[:24])
 def test_a_call_reaches_its_method_with_a_request_that_obeys_the_contract(
-    ask: Ask, profile: FakeProfile, method: str, args: tuple[Any, ...], more: dict[str, Any], reached: str
+    ask: Ask, profile: FakeServices, method: str, args: tuple[Any, ...], more: dict[str, Any], reached: str
 ) -> None:
     ask(method, *args, **more)
     ((name, request),) = profile.asked
@@ -143,7 +115,7 @@ def test_every_call_about_customers_is_tried_here() -> None:
         assert own == {method for method, *_ in CALLS}
 
 
-def test_a_profile_is_asked_for_as_it_was(ask: Ask, profile: FakeProfile) -> None:
+def test_a_profile_is_asked_for_as_it_was(ask: Ask, profile: FakeServices) -> None:
     ask("profile", "customers/7", purpose="decision", as_of=datetime(2024, 1, 1, tzinfo=UTC))
     ((_, request),) = profile.asked
     assert request.name == "customers/7"
@@ -169,7 +141,7 @@ def test_a_word_that_no_contract_knows_is_refused_with_those_it_knows(
     assert "give" in str(refused.value)
 
 
-def test_pages_are_fetched_until_the_last(ask: Ask, profile: FakeProfile) -> None:
+def test_pages_are_fetched_until_the_last(ask: Ask, profile: FakeServices) -> None:
     def page(request: Any) -> list[Any]:
         first = int(request.page_token or 0)
         answer = store.ListEventsResponse(next_page_token=str(first + 2) if first < 4 else "")
@@ -182,33 +154,33 @@ def test_pages_are_fetched_until_the_last(ask: Ask, profile: FakeProfile) -> Non
     assert [each.event.event_id for each in found] == ["0", "1", "2", "3", "4", "5"]
 
 
-def test_a_watch_that_breaks_is_begun_again(ask: Ask, profile: FakeProfile) -> None:
+def test_a_watch_that_breaks_is_begun_again(ask: Ask, profile: FakeServices) -> None:
     profile.answers["WatchProfiles"] = lambda _: [profile_pb2.Profile(name="customers/7")]
     profile.breaks_after_answers = 2
     assert len(ask("watch_profiles", ["7"], purpose="service", most=3)) == 3
     assert len(profile.asked) == 3
 
 
-def test_a_long_call_is_tried_again_while_nobody_answers(ask: Ask, profile: FakeProfile) -> None:
+def test_a_long_call_is_tried_again_while_nobody_answers(ask: Ask, profile: FakeServices) -> None:
     profile.unavailable = 1
     assert len(ask("fit_lifecycle")) == 1
     assert len(profile.asked) == 2
 
 
-def test_a_long_call_that_breaks_off_is_not_begun_anew_in_silence(ask: Ask, profile: FakeProfile) -> None:
+def test_a_long_call_that_breaks_off_is_not_begun_anew_in_silence(ask: Ask, profile: FakeServices) -> None:
     profile.breaks_after_answers = 1
     with pytest.raises(fw.Unavailable):
         ask("resolve_identities")
     assert len(profile.asked) == 1
 
 
-def test_an_export_comes_as_lines(ask: Ask, profile: FakeProfile) -> None:
+def test_an_export_comes_as_lines(ask: Ask, profile: FakeServices) -> None:
     parts = [privacy_service_pb2.ExportCustomerResponse(lines=lines) for lines in (["a", "b"], ["c"])]
     profile.answers["ExportCustomer"] = lambda _: parts
     assert ask("export", "7") == ["a", "b", "c"]
 
 
-def test_a_record_and_a_name_are_told_apart(ask: Ask, profile: FakeProfile) -> None:
+def test_a_record_and_a_name_are_told_apart(ask: Ask, profile: FakeServices) -> None:
     ask("find_duplicates", Identification(phone="555 0100"))
     ask("find_duplicates", "7")
     by_record, by_name = (request for _, request in profile.asked)

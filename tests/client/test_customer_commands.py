@@ -25,7 +25,7 @@ from fieldwise_client.wording import customer_table, table
 from fieldwise_client.wording.customer import render_profile
 from fieldwise_client.wording.phrases import placeholders
 from fieldwise_client.wording.terminal import columns
-from tests.client.fake_profile import FakeProfile, serving
+from tests.client.fake_services import FakeServices, serving
 
 Run = Callable[..., Any]
 
@@ -82,12 +82,12 @@ def known() -> profile_pb2.Profile:
 
 
 @pytest.fixture
-def profile() -> FakeProfile:
-    return FakeProfile()
+def profile() -> FakeServices:
+    return FakeServices("fieldwise.profile.v1")
 
 
 @pytest.fixture
-def run(profile: FakeProfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+def run(profile: FakeServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Runs a command on an installation of fakes."""
     app = typer.Typer()
     for module in (customers, deadletters, identity_commands, privacy_commands, profile_commands, segments):
@@ -128,7 +128,7 @@ def test_both_languages_take_the_same_arguments() -> None:
         assert placeholders(words.en) == placeholders(words.zh)
 
 
-def test_show_tells_the_profile_and_the_consents(run: Run, profile: FakeProfile) -> None:
+def test_show_tells_the_profile_and_the_consents(run: Run, profile: FakeServices) -> None:
     profile.answers["GetProfile"] = lambda _: [known()]
     answer = privacy.ListConsentsResponse()
     answer.state.holding.add(subject="email", granted=False, said_time=stamp("2017-10-01"))
@@ -140,7 +140,7 @@ def test_show_tells_the_profile_and_the_consents(run: Run, profile: FakeProfile)
     assert json.loads(run("customers", "show", "417", "--json").stdout)["name"] == "customers/417"
 
 
-def test_an_event_that_counts_less_says_why(run: Run, profile: FakeProfile) -> None:
+def test_an_event_that_counts_less_says_why(run: Run, profile: FakeServices) -> None:
     event = store.WeighedEvent(weight=0.0, reason="ROBOT")
     event.event.source, event.event.event_id = "web", "e1"
     event.event.event_time.CopyFrom(stamp("2017-12-24"))
@@ -161,7 +161,7 @@ def test_an_event_that_counts_less_says_why(run: Run, profile: FakeProfile) -> N
     ]
 
 
-def test_erasing_asks_back_and_prints_the_receipt(run: Run, profile: FakeProfile) -> None:
+def test_erasing_asks_back_and_prints_the_receipt(run: Run, profile: FakeServices) -> None:
     receipt = privacy.ErasureReceipt(request_id="letter-3", customers=["customers/417"], signature=b"s" * 64)
     receipt.parts.add(place="profile", counts={"events": 812})
     receipt.parts.add(place="forecast", model_versions=["models/buys-28d/versions/1"], remains="thresholds")
@@ -175,13 +175,13 @@ def test_erasing_asks_back_and_prints_the_receipt(run: Run, profile: FakeProfile
     assert "remains: thresholds" in done.stdout
 
 
-def test_erasing_names_everybody_who_goes_along(run: Run, profile: FakeProfile) -> None:
+def test_erasing_names_everybody_who_goes_along(run: Run, profile: FakeServices) -> None:
     profile.answers["GetProfile"] = lambda _: [known()]
     refused = run("customers", "erase", "417", "--request", "letter-3", input="n\n")
     assert "Erase 12 and 417?" in refused.output
 
 
-def test_an_export_that_cannot_be_written_says_so(run: Run, profile: FakeProfile, tmp_path: Path) -> None:
+def test_an_export_that_cannot_be_written_says_so(run: Run, profile: FakeServices, tmp_path: Path) -> None:
     profile.answers["ExportCustomer"] = lambda _: [privacy.ExportCustomerResponse(lines=["{}"])]
     done = run("customers", "export", "417", "--out", str(tmp_path / "no" / "out.jsonl"))
     assert done.exit_code == 1
@@ -193,7 +193,7 @@ def test_an_export_that_cannot_be_written_says_so(run: Run, profile: FakeProfile
     assert old.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_withdrawn_consent_is_told_as_a_no(run: Run, profile: FakeProfile) -> None:
+def test_a_withdrawn_consent_is_told_as_a_no(run: Run, profile: FakeServices) -> None:
     event = store.WeighedEvent(weight=1.0)
     event.event.consent.channel = "email"
     profile.answers["ListEvents"] = lambda _: [store.ListEventsResponse(events=[event])]
@@ -217,7 +217,7 @@ def test_shares_and_chances_are_told_in_percent(lang: str, told: list[str]) -> N
     assert [words for words in told if " ".join(words.split()) not in text] == []
 
 
-def test_an_export_is_for_its_owner_alone(run: Run, profile: FakeProfile, tmp_path: Path) -> None:
+def test_an_export_is_for_its_owner_alone(run: Run, profile: FakeServices, tmp_path: Path) -> None:
     parts = [privacy.ExportCustomerResponse(lines=['{"type": "customer"}', '{"type": "event"}'])]
     profile.answers["ExportCustomer"] = lambda _: parts
     out = tmp_path / "out.jsonl"
@@ -228,7 +228,7 @@ def test_an_export_is_for_its_owner_alone(run: Run, profile: FakeProfile, tmp_pa
     assert run("customers", "export", "417").stdout.splitlines() == out.read_text().splitlines()
 
 
-def test_a_consent_is_shown_or_written_down(run: Run, profile: FakeProfile) -> None:
+def test_a_consent_is_shown_or_written_down(run: Run, profile: FakeServices) -> None:
     assert run("customers", "consent", "417", "email").exit_code == 2
     assert "nobody has asked" in run("customers", "consent", "417").stdout
     run("customers", "consent", "417", "email", "--withdraw")
@@ -236,7 +236,7 @@ def test_a_consent_is_shown_or_written_down(run: Run, profile: FakeProfile) -> N
     assert (said.channel, said.granted) == ("email", False)
 
 
-def test_a_pair_is_found_and_decided_on(run: Run, profile: FakeProfile) -> None:
+def test_a_pair_is_found_and_decided_on(run: Run, profile: FakeServices) -> None:
     review = identity.IdentityReview(
         name="identityReviews/3",
         customer="customers/1",
@@ -251,13 +251,13 @@ def test_a_pair_is_found_and_decided_on(run: Run, profile: FakeProfile) -> None:
     assert profile.asked[-1][1].decision == identity.REVIEW_STATE_DIFFERENT
 
 
-def test_a_search_for_duplicates_needs_a_customer_or_a_record(run: Run, profile: FakeProfile) -> None:
+def test_a_search_for_duplicates_needs_a_customer_or_a_record(run: Run, profile: FakeServices) -> None:
     assert run("identity", "find").exit_code == 2
     assert run("identity", "find", "417", "--phone", "555").exit_code == 2
     assert "nobody" in run("identity", "find", "--phone", "555").stdout
 
 
-def test_what_a_resolution_did_is_told(run: Run, profile: FakeProfile) -> None:
+def test_what_a_resolution_did_is_told(run: Run, profile: FakeServices) -> None:
     profile.answers["ResolveIdentities"] = lambda _: [
         identity.ResolveIdentitiesResponse(records=10),
         identity.ResolveIdentitiesResponse(records=10, pairs=4, weighed=4, linked=2, queued=1, done=True),
@@ -265,7 +265,7 @@ def test_what_a_resolution_did_is_told(run: Run, profile: FakeProfile) -> None:
     assert "2 pairs would be linked, 1 would be queued" in run("identity", "resolve", "--dry-run").stdout
 
 
-def test_segments_are_listed_in_words(run: Run, profile: FakeProfile) -> None:
+def test_segments_are_listed_in_words(run: Run, profile: FakeServices) -> None:
     assert "nothing was fitted yet" in run("segments", "list").stdout
     fitted = segment_service_pb2.ListSegmentsResponse(version=2, customers=100)
     fitted.segments.add(name="segments/1", label="buys often", label_zh="常买", size=60, share=0.6)
@@ -274,7 +274,7 @@ def test_segments_are_listed_in_words(run: Run, profile: FakeProfile) -> None:
     assert "常买" in run("segments", "list", "--lang", "zh").stdout
 
 
-def test_an_attribute_that_is_often_wrong_raises_an_alarm(run: Run, profile: FakeProfile) -> None:
+def test_an_attribute_that_is_often_wrong_raises_an_alarm(run: Run, profile: FakeServices) -> None:
     answer = quality_service_pb2.MeasureAccuracyResponse(done=5, total=5)
     wrong = answer.report.attributes.add(name="stage", alarm=True)
     wrong.overall.count, wrong.overall.share = 5, 0.6
@@ -284,7 +284,7 @@ def test_an_attribute_that_is_often_wrong_raises_an_alarm(run: Run, profile: Fak
     assert "ALARM" in done.stdout
 
 
-def test_a_rebuild_that_differs_is_an_alarm(run: Run, profile: FakeProfile) -> None:
+def test_a_rebuild_that_differs_is_an_alarm(run: Run, profile: FakeServices) -> None:
     progress = store.RebuildProfilesResponse(done=5, total=5, digest="ab")
     profile.answers["RebuildProfiles"] = lambda _: [progress]
     assert run("profile", "rebuild").exit_code == 0
@@ -292,7 +292,7 @@ def test_a_rebuild_that_differs_is_an_alarm(run: Run, profile: FakeProfile) -> N
     assert run("profile", "rebuild").exit_code == 3
 
 
-def test_dead_letters_say_what_was_wrong(run: Run, profile: FakeProfile) -> None:
+def test_dead_letters_say_what_was_wrong(run: Run, profile: FakeServices) -> None:
     assert "no event was refused" in run("deadletters", "list").stdout
     letter = schema_service_pb2.DeadLetter(
         name=f"deadLetters/{'0' * 32}", kind="custom", source="till", times=2
@@ -305,7 +305,7 @@ def test_dead_letters_say_what_was_wrong(run: Run, profile: FakeProfile) -> None
     assert "no refused event fits" in run("deadletters", "replay").stdout
 
 
-def test_a_log_that_was_tampered_with_is_an_alarm(run: Run, profile: FakeProfile) -> None:
+def test_a_log_that_was_tampered_with_is_an_alarm(run: Run, profile: FakeServices) -> None:
     profile.answers["VerifyAudit"] = lambda _: [privacy.VerifyAuditResponse(entries=9, valid=True)]
     assert "9 entries, every link in order" in run("privacy", "audit").stdout
     profile.answers["VerifyAudit"] = lambda _: [
@@ -314,7 +314,7 @@ def test_a_log_that_was_tampered_with_is_an_alarm(run: Run, profile: FakeProfile
     assert run("privacy", "audit").exit_code == 3
 
 
-def test_a_receipt_is_checked_from_its_file(run: Run, profile: FakeProfile, tmp_path: Path) -> None:
+def test_a_receipt_is_checked_from_its_file(run: Run, profile: FakeServices, tmp_path: Path) -> None:
     file = tmp_path / "receipt.json"
     file.write_text('{"request_id": "letter-3"}')
     profile.answers["VerifyReceipt"] = lambda _: [privacy.VerifyReceiptResponse(fault="another key")]
@@ -323,7 +323,7 @@ def test_a_receipt_is_checked_from_its_file(run: Run, profile: FakeProfile, tmp_
     assert run("privacy", "verify", str(file)).exit_code == 1
 
 
-def test_a_fault_is_told_without_a_stack_trace(run: Run, profile: FakeProfile) -> None:
+def test_a_fault_is_told_without_a_stack_trace(run: Run, profile: FakeServices) -> None:
     done = run("customers", "show", "417", "--purpose", "curiosity")
     assert done.exit_code == 1
     assert "give one of decision" in done.output

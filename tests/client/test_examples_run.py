@@ -13,7 +13,7 @@ import pytest
 from fieldwise.profile.v1.profile_pb2 import Profile
 from fieldwise_client.plan.files import read_question
 from tests.client.fake_gateway import FakeGatewayServicer, serving
-from tests.client.fake_profile import FakeProfile
+from tests.client.fake_services import FakeServices
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FILES = ("accounts.csv", "reps.csv", "now.csv")
@@ -21,7 +21,7 @@ FILES = ("accounts.csv", "reps.csv", "now.csv")
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    profile = FakeProfile()
+    profile = FakeServices("fieldwise.profile.v1")
     known = Profile(name="customers/1", event_count=41, tags=["tags/loyal"])
     known.traits.add(name="favourite_category", text="CHEESE", evidence_count=34)
     profile.answers["GetProfile"] = lambda _: [known]

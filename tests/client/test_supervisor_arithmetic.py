@@ -30,6 +30,19 @@ def test_the_ports_follow_the_base_and_differ() -> None:
     assert len(set(listens.values())) == len(listens)
 
 
+def test_a_cluster_starts_before_whoever_works_on_it_and_is_named_to_them() -> None:
+    seen: set[str] = set()
+    for process in layout.processes({}, 51000, cluster=True):
+        assert set(process.after) <= seen
+        assert (process.name in ("profile", "forecast", "allocation")) == ("cluster" in process.after)
+        seen.add(process.name)
+    told = layout.cluster_environment(51000, 3)
+    assert told["FIELDWISE_EXECUTOR"] == f"tcp://{told['FIELDWISE_CLUSTER_SCHEDULER']}"
+    assert told["FIELDWISE_CLUSTER_SCHEDULER"] not in {
+        p.listen for p in layout.processes({}, 51000, cluster=True)
+    }
+
+
 def test_one_process_can_be_placed_elsewhere_and_is_reached_there() -> None:
     environ = {"FIELDWISE_PROFILE_LISTEN": "0.0.0.0:7001"}
     chosen = layout.processes(environ)

@@ -44,7 +44,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Process]:
         await asyncio.sleep(0)
 
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(up_module, "processes", lambda *_: chosen)
+    monkeypatch.setattr(up_module, "processes", lambda *_, **__: chosen)
     monkeypatch.setattr(up_module, "migrate", migrate)
     return chosen
 

@@ -14,18 +14,18 @@ import typer.testing
 from fieldwise.profile.v1 import consent_pb2
 from fieldwise.profile.v1 import tag_service_pb2 as tag
 from fieldwise_client.commands import tags
-from tests.client.fake_profile import FakeProfile, serving
+from tests.client.fake_services import FakeServices, serving
 
 Run = Callable[..., Any]
 
 
 @pytest.fixture
-def profile() -> FakeProfile:
-    return FakeProfile()
+def profile() -> FakeServices:
+    return FakeServices("fieldwise.profile.v1")
 
 
 @pytest.fixture
-def run(profile: FakeProfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+def run(profile: FakeServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Runs a command on an installation of fakes."""
     app = typer.Typer()
     tags.register(app)
@@ -44,7 +44,7 @@ def made(**more: Any) -> tag.Tag:
     return tag.Tag(**(known | more))
 
 
-def test_a_tag_is_added_for_decisions_unless_said_otherwise(profile: FakeProfile, run: Run) -> None:
+def test_a_tag_is_added_for_decisions_unless_said_otherwise(profile: FakeServices, run: Run) -> None:
     profile.answers["CreateTag"] = lambda _: [made(state=tag.TAG_STATE_ACTIVE, version=1, note="")]
     ended = run("add", "big", "features.spend_28d > 20.0")
     assert ended.exit_code == 0, ended.output
@@ -60,7 +60,7 @@ def test_a_tag_is_added_for_decisions_unless_said_otherwise(profile: FakeProfile
     ]
 
 
-def test_tags_are_listed_with_where_they_stand_and_why(profile: FakeProfile, run: Run) -> None:
+def test_tags_are_listed_with_where_they_stand_and_why(profile: FakeServices, run: Run) -> None:
     profile.answers["ListTags"] = lambda _: [tag.ListTagsResponse(tags=[made()])]
     assert all(
         word in run("list").output for word in ("tags/big", "v2", "proposed", "proposed by tagReports/3")
@@ -71,7 +71,7 @@ def test_tags_are_listed_with_where_they_stand_and_why(profile: FakeProfile, run
     assert profile.asked[-1][1].show_retired
 
 
-def test_a_tag_is_retired_and_restored_with_a_note(profile: FakeProfile, run: Run) -> None:
+def test_a_tag_is_retired_and_restored_with_a_note(profile: FakeServices, run: Run) -> None:
     assert run("rm", "big", "--note", "old").exit_code == 0
     assert run("restore", "big", "--version", "1").exit_code == 0
     (_, retired), (_, restored) = profile.asked
@@ -79,7 +79,7 @@ def test_a_tag_is_retired_and_restored_with_a_note(profile: FakeProfile, run: Ru
     assert (restored.name, restored.version) == ("tags/big", 1)
 
 
-def test_a_rule_is_tried_on_customers(profile: FakeProfile, run: Run) -> None:
+def test_a_rule_is_tried_on_customers(profile: FakeServices, run: Run) -> None:
     said = tag.TestTagResponse(
         fields=["features.gap_mean"],
         steps=3,
@@ -98,14 +98,14 @@ def test_a_rule_is_tried_on_customers(profile: FakeProfile, run: Run) -> None:
     ]  # fmt: skip
 
 
-def test_customers_of_a_tag_are_listed(profile: FakeProfile, run: Run) -> None:
+def test_customers_of_a_tag_are_listed(profile: FakeServices, run: Run) -> None:
     page = tag.ListTaggedCustomersResponse(customers=["customers/1", "customers/2"])
     profile.answers["ListTaggedCustomers"] = lambda _: [page]
     assert run("customers", "big").output.split() == ["customers/1", "customers/2"]
     assert run("customers", "big", "--limit", "1").output.split() == ["customers/1"]
 
 
-def test_the_worth_of_tags_is_told_and_what_is_proposed(profile: FakeProfile, run: Run) -> None:
+def test_the_worth_of_tags_is_told_and_what_is_proposed(profile: FakeServices, run: Run) -> None:
     report = tag.TagReport(
         name="tagReports/4", training_rows=900, test_rows=300, base_rate=0.1, all_auc=0.75, kept_auc=0.749, knee=1,
         kept=["tags/big"],

@@ -20,6 +20,7 @@ from fieldwise_client import requests
 from fieldwise_client.addresses import addresses
 from fieldwise_client.aio_caller import AsyncChannels, AsyncTransport
 from fieldwise_client.aio_customer_calls import AsyncCustomerCalls
+from fieldwise_client.aio_forecast_calls import AsyncForecastCalls
 from fieldwise_client.batches import CHUNK, Batches
 from fieldwise_client.decision import Decision, Money
 from fieldwise_client.errors import Unavailable
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from fieldwise_client.fake import FakeGateway
 
 
-class AsyncClient(AsyncCustomerCalls):
+class AsyncClient(AsyncCustomerCalls, AsyncForecastCalls):
     """Decisions, plans, events and outcomes, for asyncio programs. One per event loop.
 
     Args:
@@ -255,10 +256,17 @@ class AsyncClient(AsyncCustomerCalls):
     # Forecasts and models
 
     async def forecast(
-        self, categories: Sequence[str] = (), *, horizon_weeks: int = 8, timeout: float | None = None
+        self,
+        categories: Sequence[str] = (),
+        *,
+        horizon_weeks: int = 8,
+        quantiles: Sequence[float] = (),
+        timeout: float | None = None,
     ) -> series.ForecastSeriesResponse:
-        """Weekly sales per category; without categories, of the largest."""
-        request = gateway.ForecastSeriesRequest(categories=categories, horizon_weeks=horizon_weeks)
+        """Weekly sales per category, with quantiles at these levels; without categories, of the largest."""
+        request = gateway.ForecastSeriesRequest(
+            categories=categories, horizon_weeks=horizon_weeks, quantiles=quantiles
+        )
         return await self._send(requests.FORECAST_SERIES, request, timeout)
 
     async def model_versions(self, *, timeout: float | None = None) -> series.ListModelVersionsResponse:

@@ -23,6 +23,7 @@ from fieldwise_client.caller import Channels, Transport
 from fieldwise_client.customer_calls import CustomerCalls
 from fieldwise_client.decision import Decision, Money
 from fieldwise_client.errors import Unavailable
+from fieldwise_client.forecast_calls import ForecastCalls
 from fieldwise_client.names import new_request_id
 from fieldwise_client.requests import INGEST_SECONDS, JOB_SECONDS, PLAN_SECONDS, PlanProgress, Replay
 from fieldwise_client.talks import Patience, backoff
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from fieldwise_client.fake import FakeGateway
 
 
-class Client(CustomerCalls):
+class Client(CustomerCalls, ForecastCalls):
     """Decisions, plans, events and outcomes, for synchronous programs. Safe to share between threads.
 
     Args:
@@ -255,10 +256,17 @@ class Client(CustomerCalls):
     # Forecasts and models
 
     def forecast(
-        self, categories: Sequence[str] = (), *, horizon_weeks: int = 8, timeout: float | None = None
+        self,
+        categories: Sequence[str] = (),
+        *,
+        horizon_weeks: int = 8,
+        quantiles: Sequence[float] = (),
+        timeout: float | None = None,
     ) -> series.ForecastSeriesResponse:
-        """Weekly sales per category; without categories, of the largest."""
-        request = gateway.ForecastSeriesRequest(categories=categories, horizon_weeks=horizon_weeks)
+        """Weekly sales per category, with quantiles at these levels; without categories, of the largest."""
+        request = gateway.ForecastSeriesRequest(
+            categories=categories, horizon_weeks=horizon_weeks, quantiles=quantiles
+        )
         return self._send(requests.FORECAST_SERIES, request, timeout)
 
     def model_versions(self, *, timeout: float | None = None) -> series.ListModelVersionsResponse:

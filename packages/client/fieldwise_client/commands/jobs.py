@@ -36,7 +36,7 @@ def run(
     job: Annotated[
         str,
         typer.Argument(
-            help="train-models, solve-prices, carry-outcomes, fit-segments, fit-lifecycle, measure-accuracy, "
+            help="train-models, refresh-models, solve-prices, carry-outcomes, fit-segments, fit-lifecycle, measure-accuracy, "
             "resolve-identities, report-tags, apply-retention or finish-erasures."
         ),
     ],

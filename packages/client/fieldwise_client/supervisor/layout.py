@@ -44,20 +44,43 @@ _KINDS: Final = (
     _Kind("gateway", "fieldwise_gateway", 0, ("traces", *_SERVICES)),
     _Kind("jobs", "fieldwise_gateway.jobs", 6, ("traces", *_SERVICES)),
 )
+# Only where it is asked for; whoever has heavy work starts when it serves.
+_CLUSTER: Final = _Kind("cluster", "fieldwise_executor", 7, ())
+_SCHEDULER_OFFSET: Final = 8
+_HEAVY: Final = ("profile", "forecast", "allocation")
 # Packages whose databases are migrated before anything starts: each process keeps one of its own.
 MIGRATED: Final = tuple(kind.module for kind in _KINDS)
 
 
-def processes(environ: Mapping[str, str], port_base: int | None = None) -> tuple[Process, ...]:
+def processes(
+    environ: Mapping[str, str], port_base: int | None = None, *, cluster: bool = False
+) -> tuple[Process, ...]:
     """Every process, in an order in which each stands behind what it needs.
 
     Args:
         environ: FIELDWISE_<NAME>_LISTEN places a single process elsewhere.
         port_base: Port of the gateway, the others follow it; None leaves the choice to ``environ``, else 50050.
+        cluster: With a Dask cluster on this machine, on which the services do their heavy work.
     """
+    kinds = (_CLUSTER, *_KINDS) if cluster else _KINDS
     return tuple(
-        Process(kind.name, kind.module, _listen(kind, environ, port_base), kind.after) for kind in _KINDS
+        Process(kind.name, kind.module, _listen(kind, environ, port_base), _after(kind, cluster))
+        for kind in kinds
     )
+
+
+def cluster_environment(port_base: int | None, workers: int) -> dict[str, str]:
+    """What the cluster and those who use it find in their environment besides."""
+    scheduler = f"127.0.0.1:{(port_base or DEFAULT_PORT_BASE) + _SCHEDULER_OFFSET}"
+    return {
+        "FIELDWISE_CLUSTER_SCHEDULER": scheduler,
+        "FIELDWISE_CLUSTER_WORKERS": str(workers),
+        "FIELDWISE_EXECUTOR": f"tcp://{scheduler}",
+    }
+
+
+def _after(kind: _Kind, cluster: bool) -> tuple[str, ...]:
+    return (*kind.after, _CLUSTER.name) if cluster and kind.name in _HEAVY else kind.after
 
 
 def _listen(kind: _Kind, environ: Mapping[str, str], port_base: int | None) -> str:

@@ -13,7 +13,13 @@ from pathlib import Path
 from fieldwise_client.progress import Progress
 from fieldwise_client.supervisor import ports
 from fieldwise_client.supervisor.keeper import NeverServed, launched
-from fieldwise_client.supervisor.layout import MIGRATED, Process, environment, processes
+from fieldwise_client.supervisor.layout import (
+    MIGRATED,
+    Process,
+    cluster_environment,
+    environment,
+    processes,
+)
 from fieldwise_client.supervisor.migrating import NotMigrated, migrate
 from fieldwise_client.supervisor.record import AlreadyRunning, Lock
 from fieldwise_client.supervisor.supervisor import Supervisor
@@ -27,6 +33,7 @@ class Options:
         then: A `fieldwise` command to run when everything serves, such as ``("demo",)``.
         once: Stop when that command is done, instead of at Ctrl-C.
         clock: FIELDWISE_CLOCK for an installation that names none itself.
+        dask: Workers of a Dask cluster on this machine that does the heavy work; 0 for none.
     """
 
     data: Path
@@ -35,6 +42,7 @@ class Options:
     then: tuple[str, ...] = ()
     once: bool = False
     clock: str | None = None
+    dask: int = 0
 
 
 class CannotStart(Exception):
@@ -62,9 +70,11 @@ async def up(options: Options, environ: Mapping[str, str], progress: Progress) -
 
 
 async def _run(options: Options, environ: Mapping[str, str], progress: Progress, stop: asyncio.Event) -> int:
-    chosen = processes(environ, options.port_base)
+    chosen = processes(environ, options.port_base, cluster=options.dask > 0)
     _check(chosen)
     theirs = environment(environ, chosen, options.data, options.clock)
+    if options.dask:
+        theirs |= cluster_environment(options.port_base, options.dask)
     supervisor = Supervisor(chosen, theirs, options.data, progress.say, verbose=options.verbose)
     try:
         return await _until(stop, supervisor, options, theirs, progress)

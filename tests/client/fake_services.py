@@ -1,4 +1,4 @@
-"""Profile's services as a client sees them: any call is answered with an empty answer, or with what a test says. Real gRPC."""
+"""Services of one package as a client sees them: any call is answered with an empty answer, or with what a test says. Real gRPC."""
 
 from __future__ import annotations
 
@@ -6,31 +6,32 @@ import contextlib
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import grpc
+from google.longrunning.operations_pb2 import Operation
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
-SERVICES = ("Profile", "Identity", "Segment", "Quality", "Privacy", "Schema", "Tag")
+
+def methods(package: str) -> Iterator[MethodDescriptor]:
+    """Every method of every service of a package such as ``fieldwise.profile.v1``."""
+    for each in iter_modules(import_module(package).__path__):
+        if each.name.endswith("_service_pb2"):
+            for service in import_module(f"{package}.{each.name}").DESCRIPTOR.services_by_name.values():
+                yield from service.methods
 
 
-def methods() -> Iterator[MethodDescriptor]:
-    """Every method of every service."""
-    for name in SERVICES:
-        module = import_module(f"fieldwise.profile.v1.{name.lower()}_service_pb2")
-        yield from module.DESCRIPTOR.services_by_name[f"{name}Service"].methods
-
-
-class FakeProfile(grpc.GenericRpcHandler):
+class FakeServices(grpc.GenericRpcHandler):
     """Keeps what it is asked; ``answers`` gives the answers of a method, one for a unary call."""
 
-    def __init__(self) -> None:
+    def __init__(self, package: str) -> None:
         self.asked: list[tuple[str, Any]] = []
         self.answers: dict[str, Callable[[Any], list[Any]]] = {}
         self.unavailable = 0
         self.breaks_after_answers = 0
-        self._methods = {f"/{m.containing_service.full_name}/{m.name}": m for m in methods()}
+        self._methods = {f"/{m.containing_service.full_name}/{m.name}": m for m in methods(package)}
 
     def service(self, handler_call_details: Any) -> Any:
         method = self._methods.get(handler_call_details.method)
@@ -48,7 +49,11 @@ class FakeProfile(grpc.GenericRpcHandler):
             context.abort(grpc.StatusCode.UNAVAILABLE, "restarting")
         if method.name in self.answers:
             return self.answers[method.name](request)
-        return [GetMessageClass(method.output_type)()]
+        answer = GetMessageClass(method.output_type)()
+        if isinstance(answer, Operation):
+            answer.name, answer.done = "operations/forecast/1", True
+            answer.response.SetInParent()
+        return [answer]
 
     def _unary(self, method: MethodDescriptor) -> Callable[[Any, Any], Any]:
         return lambda request, context: self._met(method, request, context)[0]
@@ -64,7 +69,7 @@ class FakeProfile(grpc.GenericRpcHandler):
 
 
 @contextlib.contextmanager
-def serving(fake: FakeProfile) -> Iterator[str]:
+def serving(fake: FakeServices) -> Iterator[str]:
     """The fake on a port of its own; gives its address."""
     server = grpc.server(futures.ThreadPoolExecutor(4))
     server.add_generic_rpc_handlers((fake,))
