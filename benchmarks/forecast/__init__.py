@@ -1,0 +1,1 @@
+"""Figures of forecasts; needs the `bench` dependencies and the demo's data."""
