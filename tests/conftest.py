@@ -18,6 +18,11 @@ import pytest
 from tests.executor import clusters
 from tests.seconds_per_folder import SecondsPerFolder
 
+# As in the servers' worker processes. Set before a library reads it: two threads that spin for work on two busy cores made a test of
+# seconds take minutes.
+for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_threads, "1")
+
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:

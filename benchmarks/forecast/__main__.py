@@ -17,6 +17,7 @@ PARTS = (
     "intervals",
     "customers",
     "dormant",
+    "silent",
     "lifetimes",
     "interests",
     "searching",

@@ -168,6 +168,7 @@ def test_rows_are_foretold_with_what_answered(
     forecast.answers["PredictTable"] = lambda _: [
         tables.PredictTableResponse(
             model_version=VERSION,
+            missing=["日期"],
             predictions=[
                 tables.TablePrediction(value=12.5),
                 tables.TablePrediction(value=7, unseen=["门店"]),
@@ -188,6 +189,7 @@ def test_rows_are_foretold_with_what_answered(
         ("7", "门店", VERSION),
     ]
     assert "1 rows hold a text that no training row had" in done.stderr
+    assert "columns 日期 are missing" in done.stderr
 
 
 def test_tables_are_listed_with_what_answers(forecast: FakeServices, run: Run) -> None:

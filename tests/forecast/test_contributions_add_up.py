@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import xgboost as xgb
@@ -89,6 +91,19 @@ def test_one_row_scores_the_same_alone_and_in_a_batch(fitted: Fitted) -> None:
     assert len(rows) > FEW_ROWS
     alone = np.concatenate([model.log_odds(rows[i : i + 1]) for i in range(len(rows))])
     np.testing.assert_allclose(alone, model.log_odds(rows), atol=4e-6)
+
+
+def test_threads_that_score_at_once_get_their_own_answers(booster: xgb.Booster) -> None:
+    few, rows = SingleEngine(onnx_model(trees_of(booster), COLUMNS)), rows_with_gaps(400, 9)
+    halves = np.array_split(rows, 2)
+
+    def one_by_one(half: Singles) -> list[float]:
+        return [few.of_one(half[i : i + 1]) for _ in range(10) for i in range(len(half))]
+
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(one_by_one, halves))
+    for half, answered in zip(halves, found, strict=True):
+        assert answered == np.tile(few(half), 10).tolist()
 
 
 parts = st.lists(st.floats(-5, 5, allow_nan=False), min_size=1, max_size=30)

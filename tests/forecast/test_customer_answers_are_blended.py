@@ -9,10 +9,20 @@ from fieldwise_forecast.core import calibration
 from fieldwise_forecast.core.blending import BLEND, Window, best_mix, fitted_weights
 from fieldwise_forecast.core.calibration import Calibration, chosen
 from fieldwise_forecast.core.features import FeatureSet, Floats
+from fieldwise_forecast.core.learners import boost
 from fieldwise_forecast.core.linear import logistic, signed_log
 from fieldwise_forecast.core.measures import chance_ece, debiased_ece, log_loss_of_log_odds
-from fieldwise_forecast.core.probability import BG_NBD, LOGISTIC, XGBOOST, probability
+from fieldwise_forecast.core.probability import (
+    BG_NBD,
+    LOGISTIC,
+    XGBOOST,
+    About,
+    assembled,
+    from_file,
+    probability,
+)
 from fieldwise_forecast.core.repeat_buying import RepeatBuying, repeat_buying
+from fieldwise_forecast.core.spend import UNTRAINED
 
 HISTORY = FeatureSet("s", 1, ("purchase_days", "days_since_first_purchase", "days_since_purchase"))
 
@@ -153,6 +163,45 @@ def test_repeat_buying_equals_lifetimes_and_itself_for_one_and_for_many(repeats:
     one_by_one = np.concatenate([repeats.log_odds(singles[i : i + 1]) for i in range(len(singles))])
     np.testing.assert_allclose(one_by_one, many, atol=1e-9)
     assert probability(many[:1])[0] == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [
+        Calibration(),
+        Calibration("platt", 1.3, 1.3, -0.4),
+        Calibration("beta", 0.6, 1.4, -0.2),
+        Calibration("isotonic", knots=(-1.0, 0.0, 1.0), heights=(-1.5, 0.2, 2.0)),
+    ],
+)
+def test_a_blend_says_the_same_of_one_customer_alone_and_among_many(
+    repeats: RepeatBuying, curve: Calibration
+) -> None:
+    rows = customers()
+    rows[1:200:7, 1:] *= -1.0
+    labels = drawn(1 - np.nan_to_num(rows[:, 2]) / 60, 11)
+    booster = boost(rows, labels)
+    about = About(HISTORY, 0.6, UNTRAINED, {XGBOOST: 0.5, LOGISTIC: 0.4, BG_NBD: 0.3}, curve)
+    model, file = assembled(booster, logistic(rows, labels), repeats, about)
+    singles = rows.astype(np.float32)
+    alone = np.concatenate([model.log_odds(singles[i : i + 1]) for i in range(len(singles))])
+    together = model.log_odds(singles)
+    assert np.abs(probability(alone) - probability(together)).max() <= 1e-6
+    assert np.ptp(alone) > 1
+    np.testing.assert_array_equal(from_file(file).log_odds(singles[:1]), alone[:1])
+    told = model.base + model.contributions(singles).sum(axis=1)
+    np.testing.assert_allclose(told, alone, atol=1e-4)
+
+
+def test_impossible_histories_get_a_finite_answer_and_the_same_one_alone_and_among_many(
+    repeats: RepeatBuying,
+) -> None:
+    numbers = (-3e38, -1.0, 0.0, 1.0, 1e9, 3e38)
+    rows = np.array([(n, first, last) for n in numbers for first in (*numbers, np.nan) for last in numbers])
+    singles = rows.astype(np.float32)
+    alone = np.concatenate([repeats.log_odds(singles[i : i + 1]) for i in range(len(singles))])
+    assert np.isfinite(alone).all()
+    np.testing.assert_allclose(alone, repeats.log_odds(singles), atol=1e-6)
 
 
 def test_contributions_of_repeat_buying_are_shapley_values(repeats: RepeatBuying) -> None:

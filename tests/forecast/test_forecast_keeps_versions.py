@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from fieldwise.forecast.v1 import forecast_service_pb2 as pb
 from fieldwise.forecast.v1 import model_pb2
+from fieldwise_forecast.core.versions import Version
+from fieldwise_forecast.lineup import Lineup, Lineups
+from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import from_rpc_error
 from tests.forecast.conftest import Fitted
 from tests.forecast.forecast_servers import NOWHERE, Forecast, features, forecast_server, registered
@@ -149,3 +155,44 @@ async def test_a_decision_is_rescored_with_the_versions_that_made_it(tmp_path: P
         )
     assert now.scores[0].predictions[0].model_version == "models/buys-28d/versions/2"
     assert again.scores == then.scores
+
+
+async def test_a_rollback_to_a_broken_file_is_refused_and_the_champion_stays(
+    tmp_path: Path, fitted: Fitted
+) -> None:
+    buys = fitted.models["buys-28d"]
+    await registered(tmp_path, [replace(buys, file=buys.file + b" "), buys], "")
+    broken = next(path for path in tmp_path.rglob("*.model") if path.read_bytes() == buys.file + b" ")
+    async with forecast_server(tmp_path, NOWHERE) as forecast:
+        broken.write_bytes(b"broken")
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await rollback(forecast)
+        assert await roles(forecast) == [CHAMPION, PREVIOUS]
+        assert await answering(forecast, fitted) == "models/buys-28d/versions/2"
+    assert from_rpc_error(refused.value).reason == "MODEL_FILE_REFUSED"
+
+
+async def test_a_slow_reload_does_not_put_an_older_champion_back(
+    tmp_path: Path, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buys = fitted.models["buys-28d"]
+    await registered(tmp_path, [buys])
+    db = Database.open(f"sqlite:///{tmp_path / 'forecast.sqlite'}")
+    lineups = Lineups(db, tmp_path / "models", "USD", 10)
+    load, reading, second = lineups._loaded, threading.Event(), threading.Event()
+
+    def slowly(versions: Sequence[Version]) -> Lineup:
+        if len(versions) == 1:
+            reading.set()
+            second.wait(0.5)
+        return load(versions)
+
+    monkeypatch.setattr(lineups, "_loaded", slowly)
+    slow = asyncio.create_task(lineups.reload())
+    await asyncio.to_thread(reading.wait)
+    await registered(tmp_path, [buys])
+    await lineups.reload()
+    second.set()
+    await slow
+    await db.close()
+    assert lineups.current.champion_of("buys-28d").number == 2

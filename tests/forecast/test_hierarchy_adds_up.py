@@ -15,6 +15,7 @@ from fieldwise_forecast.core.series.hierarchy import (
     compared,
     reconciled,
     reconciled_backtest,
+    shrunk_covariance,
     without_negatives,
 )
 from fieldwise_forecast.core.series.nodes import node_values
@@ -145,3 +146,21 @@ def test_too_many_sums_are_refused_but_bottom_up_still_works() -> None:
         reconciled(wide, base, Method.OLS)
     assert refused.value.reason == "TOO_MANY_SUMS"
     assert reconciled(wide, base, Method.BOTTOM_UP)[0, 0] == 1100
+
+
+def test_a_node_that_missed_once_weighs_like_the_others() -> None:
+    rng = np.random.default_rng(5)
+    misses = rng.normal(scale=10.0, size=(len(SHOP_NODES.keys), 9))
+    known = rng.random(len(misses)) < 0.3
+    misses[~known, 1:] = np.nan
+    variance = np.diag(shrunk_covariance(misses))
+    usual = np.median(variance[known])
+    assert known.any()
+    assert variance[~known] == pytest.approx(np.full((~known).sum(), usual))
+
+
+def test_sums_that_always_missed_alike_still_add_up() -> None:
+    misses = np.outer(SHOP_NODES.summing.sum(axis=1), np.tile([1.0, -1.0], 5))
+    coherent = reconciled(SHOP_NODES, naive_forecasts(), Method.MINT_SHRINK, misses)
+    assert np.isfinite(coherent).all()
+    assert coherent == pytest.approx(SHOP_NODES.summing @ coherent[SHOP_NODES.sums :])

@@ -14,6 +14,7 @@ from fieldwise_forecast.core.series.engine import FittedSeries
 from fieldwise_forecast.core.series.panel import Frequency, Known, Panel
 from fieldwise_forecast.core.series.pool import DIRECT_BOOSTER, POOL, RECURSIVE_BOOSTER, Forecaster
 from fieldwise_forecast.core.series.prepared import Prepared
+from fieldwise_forecast.core.series.recursive_rows import FIRST, RecursiveRows
 from fieldwise_forecast.core.series.series_file import from_bytes, to_bytes
 from fieldwise_forecast.core.series.standings import ALL, ENSEMBLE
 from fieldwise_runtime.errors import FailedPrecondition
@@ -94,6 +95,16 @@ def test_an_update_learns_a_promotion_that_began_to_work_later() -> None:
     seen, actual = turned.until(46), turned.values[:, 46:]
     assert missed(actual, new.forecast(seen, HORIZON)) < 0.8 * missed(actual, old.forecast(seen, HORIZON))
     assert new.choices == old.choices
+
+
+def test_an_update_reads_the_newest_periods_and_a_training_all_of_them() -> None:
+    prepared = Prepared.of(panel_of(noisy(30, 46)), HORIZON)
+    rows = RecursiveRows(prepared)
+    whole, newest = rows.rows(100_000, 1), rows.rows(100_000, 1, newest=5)
+    assert len(whole) == 30 * (46 - FIRST)
+    assert len(newest) == 30 * 5
+    assert np.array_equal(newest.features, whole.features[-len(newest) :], equal_nan=True)
+    assert len(rows.rows(100_000, 1, newest=1000)) == len(whole)
 
 
 def test_each_level_gets_the_champion_that_suits_it() -> None:

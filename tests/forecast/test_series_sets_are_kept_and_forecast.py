@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -17,9 +18,11 @@ import pytest
 from fieldwise.forecast.v1 import model_service_pb2 as model_pb
 from fieldwise.forecast.v1 import model_service_pb2_grpc, series_service_pb2_grpc
 from fieldwise.forecast.v1 import series_service_pb2 as pb
+from fieldwise_forecast import series_sets as use_cases
 from fieldwise_forecast.core.series.periods import number_of
 from fieldwise_forecast.core.series.sets import Rows, panel_of
 from fieldwise_forecast.profile_reader import timestamp
+from fieldwise_forecast.servicer import series as servicer
 from fieldwise_runtime.errors import from_rpc_error
 from tests.forecast.forecast_servers import NOWHERE, Forecast, forecast_server
 from tests.forecast.shop_worlds import KEYS, SHOPS, created, observation, observations, period, shop_sales
@@ -334,3 +337,46 @@ def test_where_no_plan_was_given_an_input_is_what_it_was_on_average() -> None:
     )
     found = panel_of(SHOPS, rows, first + 8, 3).known.values[:, :, 0]
     assert found[:, 8:].tolist() == [[0.25, 1.0, 0.25], [0.25, 0.25, 0.25]]
+
+
+async def test_a_set_deleted_while_it_trains_is_told_and_leaves_no_version(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (series, forecast):
+        await series.CreateSeriesSet(created())
+        batch = pb.WriteObservationsRequest(name=NAME, observations=observations(SALES))
+        await series.WriteObservations(batch)
+        training = asyncio.create_task(forecast.train("shops", at=period(WEEKS)))
+        await asyncio.sleep(0.3)
+        await series.DeleteSeriesSet(pb.DeleteSeriesSetRequest(name=NAME))
+        operation = await training
+        assert "models/shops does not exist" in operation.error.message
+        assert not await forecast.versions()
+
+
+async def test_a_value_too_large_to_be_squared_and_summed_is_refused(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (series, _):
+        await series.CreateSeriesSet(created())
+        batch = pb.WriteObservationsRequest(name=NAME, observations=[observation(KEYS[0], 0, 1e16)])
+        refused = await fault(series.WriteObservations(batch))
+    assert [violation.field for violation in refused.violations] == ["observations[0].value"]
+
+
+async def test_no_large_part_of_an_answer_is_made_where_other_calls_wait(
+    shops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_on = {}
+    large = [(use_cases, "demanded_panel"), (use_cases, "demand_observations"), (use_cases, "summed_up")]
+    for module, name in [*large, (servicer, "node_messages"), (servicer, "observations_of")]:
+        work = getattr(module, name)
+
+        def told(*given: Any, work: Any = work, name: str = name) -> Any:
+            made_on[name] = threading.current_thread()
+            return work(*given)
+
+        monkeypatch.setattr(module, name, told)
+    async with trained(shops, tmp_path / "copy") as (series, _):
+        batch = pb.WriteObservationsRequest(name=NAME, observations=[observation(KEYS[0], 0, 5.0)])
+        await series.WriteObservations(batch)
+        await series.ForecastSet(asked())
+        await series.GetReach(pb.GetReachRequest(name=NAME, decision_time=NOW, target=1.0))
+    assert len(made_on) == 5
+    assert threading.current_thread() not in made_on.values()

@@ -123,7 +123,17 @@ def test_infinite_values_are_refused_with_their_rows(tmp_path: Path) -> None:
     table = changed(17, "price", "inf")
     table[40][1] = "-Infinity"
     (fault,) = faults(tmp_path, text(table))
-    assert (fault.field, fault.value) == ("price", "2 infinite values, in rows 17, 41")
+    assert (fault.field, fault.value) == ("price", "2 values infinite or beyond 1e+30, in rows 17, 41")
+
+
+def test_numbers_that_no_learner_can_hold_are_refused_with_their_rows(tmp_path: Path) -> None:
+    (fault,) = faults(tmp_path, text(changed(17, "price", "1e40")))
+    assert (fault.field, fault.value) == ("price", "1 values infinite or beyond 1e+30, in rows 17")
+
+
+def test_a_header_that_is_far_too_long_is_refused(tmp_path: Path) -> None:
+    (fault,) = faults(tmp_path, "a" * 200_000)
+    assert fault.field == "header"
 
 
 def test_cells_of_another_kind_are_refused_with_their_rows(tmp_path: Path) -> None:

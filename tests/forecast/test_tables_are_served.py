@@ -90,6 +90,7 @@ async def test_a_file_becomes_a_leaderboard_and_predictions_that_survive_a_resta
         await served.uploaded(text(rows(200, straight)))
         report = await served.report(learners=QUICK)
         answer = await served.predicted(ROW, ROW | {"shop": "moon"}, {"price": "10"})
+        short = await served.predicted({"price": "10"})
     version = report.version
     assert version.name == "models/table-sales/versions/1"
     assert version.role == model_pb2.MODEL_ROLE_CHAMPION
@@ -103,6 +104,7 @@ async def test_a_file_becomes_a_leaderboard_and_predictions_that_survive_a_resta
     # 500 - 20 x 10 + 30 + 0.5 x 211 days, with noise of 3 a row.
     assert answer.predictions[0].value == pytest.approx(435.5, abs=5)
     assert [list(each.unseen) for each in answer.predictions] == [[], ["shop"], []]
+    assert (list(answer.missing), list(short.missing)) == ([], ["date", "shop"])
     async with serving(tmp_path) as served:
         again = await served.predicted(ROW)
         versions = await served.forecast.stub.ListModelVersions(

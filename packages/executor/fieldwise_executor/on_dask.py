@@ -25,6 +25,7 @@ A = TypeVar("A")
 
 _CONNECT_SECONDS = 10.0
 _CLOSING_SECONDS = 0.05
+_USUAL_WORK = "1 GiB"
 # Slices under way for each worker: one in work, one waiting beside it.
 _AHEAD = 2
 
@@ -45,10 +46,13 @@ class DaskExecutor:
             FailedPrecondition: Reason NO_DASK.
         """
         try:
+            import dask
             from distributed import Client
         except ImportError as error:
             message = f"FIELDWISE_EXECUTOR is {address}, but Dask is not installed; install the extra `dask`"
             raise FailedPrecondition("NO_DASK", message) from error
+        # A work brings its rows along, once: nothing to be warned of on the operator's screen.
+        dask.config.set({"distributed.admin.large-graph-warning-threshold": _USUAL_WORK})
         client = Client(address, asynchronous=True, timeout=_CONNECT_SECONDS, set_as_default=False)
         try:
             await client

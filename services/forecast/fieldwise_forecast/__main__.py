@@ -74,7 +74,14 @@ async def assembled(settings: Settings) -> Service:
     servicer = ForecastServicer(db, lineups, trainer, trainings, settings.currency)
     model_servicer = ModelServicer(db, lineups, trainer, trainings, settings.currency)
 
-    tables = Tables(db, TableFiles(settings.tables_folder), lineups, settings.models_folder)
+    tables = Tables(
+        db,
+        TableFiles(settings.tables_folder),
+        lineups,
+        settings.models_folder,
+        executor,
+        settings.table_parts_folder,
+    )
     table_servicer = TableServicer(tables, trainings)
     series_servicer = SeriesServicer(SeriesSets(db, lineups))
 

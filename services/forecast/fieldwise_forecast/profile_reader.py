@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -99,12 +100,13 @@ class ProfileReader:
         with profile_faults():
             stream = self._stub.StreamBehaviour(request, timeout=STREAM_SECONDS)
             async for part in stream:
-                parts.append(behaviour_of(part))
+                # A year of a company is millions of rows: other calls must not wait for them.
+                parts.append(await asyncio.to_thread(behaviour_of, part))
                 rows += len(parts[-1])
                 if most and rows >= most:
                     stream.cancel()
                     break
-        return joined(parts)
+        return await asyncio.to_thread(joined, parts)
 
     async def customer(self, name: str, as_of: datetime) -> profile_pb2.Profile:
         """All that is known of one customer, for a decision.

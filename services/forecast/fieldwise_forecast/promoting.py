@@ -1,4 +1,4 @@
-"""Putting a kept version in front by hand; knows no wire."""
+"""Putting a kept version in front, or the previous one back, by hand; knows no wire."""
 
 from __future__ import annotations
 
@@ -26,4 +26,21 @@ async def promote(db: Database, lineups: Lineups, name: str, request_id: str, fi
     )
     await lineups.reload()
     log.info("version promoted by hand", version=version.name)
+    return version
+
+
+async def roll_back(db: Database, lineups: Lineups, model: str, request_id: str, fingerprint: str) -> Version:
+    """Put the previous champion back; its file is read before anything changes, as what serves would be lost for nothing.
+
+    Raises:
+        NotFound: Reason MODEL_NOT_FOUND.
+        FailedPrecondition: Reasons NO_PREVIOUS_VERSION, MODEL_FILE_REFUSED.
+        AlreadyExists: Reason REQUEST_ID_REUSED.
+    """
+    previous = await db.read(lambda connection: store.to_put_back(connection, model, request_id, fingerprint))
+    if previous is not None:
+        await lineups.version_of(previous.name, object)
+    version = await db.write(lambda connection: store.roll_back(connection, model, request_id, fingerprint))
+    await lineups.reload()
+    log.info("version put back by hand", version=version.name)
     return version

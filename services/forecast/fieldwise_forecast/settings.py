@@ -50,6 +50,11 @@ class Settings:
         return self.data / "tables"
 
     @property
+    def table_parts_folder(self) -> Path:
+        """Parts of trainings on all rows of a table that were broken off."""
+        return self.data / "table-parts"
+
+    @property
     def returns_folder(self) -> Path:
         """Finished trainings of learning curves that were broken off."""
         return self.data / "returns"

@@ -6,6 +6,7 @@ process.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +15,7 @@ import numpy as np
 
 from fieldwise_executor.executor import Executor
 from fieldwise_executor.kept import Kept
+from fieldwise_runtime.worker_process import report
 
 from .core.features import Floats, Singles
 from .core.light_xgboost import xgb
@@ -25,6 +27,8 @@ B = TypeVar("B")
 # Makes the rows of a block: features, shape (n_rows, n_columns), and labels, shape (n_rows,).
 Load = Callable[[B], tuple[Singles, Floats]]
 Parameters = Mapping[str, Any]
+# Share of the trees that have grown, and the CPU seconds they took.
+Grown = Callable[[float, float], None]
 
 _SCORE_SECONDS = 600.0
 
@@ -37,19 +41,25 @@ async def trained(
     rounds: int,
     *,
     timeout: float,
+    tell: Grown | None = None,
 ) -> bytes:
     """A booster on the rows of all blocks, in XGBoost's own form (UBJSON).
 
     On a cluster each worker holds its own blocks and only sums of gradients travel; the bins of values are found from all workers'
     quantiles, so that the trees may differ a little from those of one process (docs/methods/heavy-work.md says how much).
 
+    Args:
+        tell: Is told after each tree; a cluster tells nothing.
     Raises:
         WorkerDied, WorkerFailed, DeadlineExceeded: As from the executor.
     """
     from fieldwise_executor.local import LocalExecutor
 
     if isinstance(executor, LocalExecutor):
-        return await executor.run(_trained_here, load, blocks, parameters, rounds, timeout=timeout)
+        listener = None if tell is None else lambda message: tell(*message)
+        return await executor.run(
+            _trained_here, load, blocks, parameters, rounds, timeout=timeout, on_message=listener
+        )
     from .cluster_boosting import trained_on
 
     return await trained_on(executor, load, blocks, parameters, rounds, timeout=timeout)
@@ -71,7 +81,7 @@ async def scored(
 
 def _trained_here(load: Load[B], blocks: Sequence[B], parameters: Parameters, rounds: int) -> bytes:
     rows = xgb.QuantileDMatrix(_Blocks(load, blocks), max_bin=parameters.get("max_bin", 256), nthread=1)
-    booster: Booster = xgb.train(dict(parameters), rows, rounds)
+    booster: Booster = xgb.train(dict(parameters), rows, rounds, callbacks=[_Telling(rounds)])
     return bytes(booster.save_raw("ubj"))
 
 
@@ -80,6 +90,18 @@ def _scored(raw: bytes, load: Load[B], block: B) -> Floats:
     booster.load_model(bytearray(raw))
     features, _ = load(block)
     return np.asarray(booster.inplace_predict(features, predict_type="margin"), dtype=np.float64)
+
+
+class _Telling(xgb.callback.TrainingCallback):  # type: ignore[name-defined, misc]  # as below
+    """Tells after each tree how far the training is."""
+
+    def __init__(self, rounds: int) -> None:
+        self._rounds = rounds
+        super().__init__()
+
+    def after_iteration(self, model: Booster, epoch: int, evals_log: Any) -> bool:
+        report(((epoch + 1) / self._rounds, time.process_time()))
+        return False
 
 
 class _Blocks(xgb.DataIter):  # type: ignore[name-defined, misc]  # xgboost is imported without types

@@ -8,29 +8,36 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fieldwise_runtime.errors import FailedPrecondition, InvalidRequest, Violation
 from fieldwise_runtime.worker_process import report
 
 from .core.table import calendar
-from .core.table.asked import Points, TableFitted, TableJob
+from .core.table.asked import Points, TableFitted, TableJob, places_of
 from .core.table.contest import Outcome, contest
 from .core.table.leaks import leaks
+from .core.table.learners import ALL_ROWS
 from .core.table.model_file import TableModel
 from .core.table.splitting import Split, by_time, drawn
 from .core.table.table import Table
 from .table_learners import chosen, installed
+from .table_pieces import Rows, Whole
 from .table_reading import Reading, read
-from .table_source import opened
+from .table_source import Source, opened
 
 # Share of the work that is done when the file has been read.
 READ = 0.4
-MOST_POINTS = 1_000
+# And when the learners have competed, where one on all rows follows.
+COMPETED = 0.6
 
 
 def train(path: Path, job: TableJob) -> TableFitted:
-    """Read, check, split, let the learners compete.
+    """As `competed`, of the learners in this process alone."""
+    return competed(path, job)[0]
+
+
+def competed(path: Path, job: TableJob) -> tuple[TableFitted, Whole | None]:
+    """Read, check, split, let the learners compete; with what a learner on all rows needs, if one is wanted and there are more.
 
     Raises:
         InvalidRequest: The file or the wish is wrong; every fault that was found.
@@ -45,20 +52,21 @@ def train(path: Path, job: TableJob) -> TableFitted:
     report(("looking at the file", 0.0))
     try:
         source = opened(path)
-        reading = read(source, job.wish, lambda share: report(("reading rows", READ * share)))
+        reading = read(source, job.wish, lambda share: report(("reading rows", READ * share)), job.most_rows)
     except FileNotFoundError:
         message = "the file was replaced or deleted while it was read; train again"
         raise FailedPrecondition("TABLE_REPLACED", message) from None
     table, notes = checked(reading, job)
     split = split_of(table, reading.date, job)
     wanted = chosen(learners, list(job.learners))
-    tell = steps(len(wanted))
+    more = reading.sampled and (not job.learners or ALL_ROWS.name in job.learners)
+    tell = steps(len(wanted), COMPETED if more else 1.0)
     outcome = contest(table, reading.target, split, wanted, time.process_time, tell)
     used = {plan.name: reading.kinds[plan.name] for plan in outcome.encoding.plans}
     formats = {name: form for name, form in reading.formats.items() if name in used}
     model = TableModel(reading.target, outcome.served, outcome.encoding, used, formats, outcome.predictor)
     faults = tuple(standing.fault for standing in outcome.standings if standing.fault)
-    return TableFitted(
+    fitted = TableFitted(
         # What was judged is in the file; the rest need not travel between processes.
         standings=tuple(replace(each, predicted=None, predictor=None) for each in outcome.standings),
         served=outcome.served,
@@ -74,11 +82,30 @@ def train(path: Path, job: TableJob) -> TableFitted:
         points=points(table, reading, split, outcome),
         cpu_seconds=time.process_time() - begun,
     )
+    return fitted, whole(source, table, reading, split, outcome) if more else None
 
 
-def steps(count: int) -> Callable[[str], None]:
+def steps(count: int, until: float) -> Callable[[str], None]:
     done = iter(range(count + 1))
-    return lambda step: report((step, READ + (1 - READ) * next(done, count) / count))
+    return lambda step: report((step, READ + (until - READ) * next(done, count) / count))
+
+
+def whole(source: Source, table: Table, reading: Reading, split: Split, outcome: Outcome) -> Whole:
+    """All rows of the file, read and divided as those of the sample were."""
+    names = {plan.name for plan in outcome.encoding.plans} | {reading.target, reading.date} - {""}
+    how = Rows(
+        # Absolute: other processes may stand in another folder.
+        source=replace(source, path=source.path.absolute()),
+        target=reading.target,
+        date=reading.date,
+        kinds={name: reading.kinds[name] for name in sorted(names)},
+        formats={name: form for name, form in reading.formats.items() if name in names},
+        limit=reading.limit,
+        encoding=outcome.encoding,
+        first_test=split.first_test,
+    )
+    later = table.take(split.test)
+    return Whole(how, reading.rows, later.numbering, later.numbers(reading.target))
 
 
 def checked(reading: Reading, job: TableJob) -> tuple[Table, list[str]]:
@@ -119,9 +146,7 @@ def points(table: Table, reading: Reading, split: Split, outcome: Outcome) -> Po
     """At most 1,000 test rows, evenly taken."""
     standing = next(each for each in outcome.standings if each.learner == outcome.served)
     assert standing.predicted is not None
-    places: NDArray[np.int64] = np.unique(
-        np.linspace(0, len(split.test) - 1, min(MOST_POINTS, len(split.test))).astype(np.int64)
-    )
+    places = places_of(len(split.test))
     rows = split.test[places]
     times = table.dates(reading.date)[rows] if reading.date else None
     return Points(times, table.numbers(reading.target)[rows], standing.predicted[places])

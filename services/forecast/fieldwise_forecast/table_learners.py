@@ -13,21 +13,23 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from .core.features import Floats
-from .core.table.learners import BUILT_IN, Learner, Predictor
+from .core.table.learners import ALL_ROWS, BUILT_IN, Learner, Predictor
 
 GROUP = "fieldwise.learners"  # in the terms of importlib.metadata
 
 
 def installed() -> dict[str, Learner]:
     """Learners by name, ours first; one of another package cannot take the name of one of ours."""
-    ours = {learner.name: learner for learner in BUILT_IN}
+    ours = {learner.name: learner for learner in (*BUILT_IN, ALL_ROWS)}
     found = {point.name: foreign(point) for point in entry_points(group=GROUP)}
     return ours | {name: learner for name, learner in sorted(found.items()) if name not in ours}
 
 
 def chosen(names: Mapping[str, Learner], wanted: list[str]) -> list[Learner]:
-    """The wanted ones, or all."""
-    return [learner for name, learner in names.items() if not wanted or name in wanted]
+    """The wanted ones, or all, of those that learn in one process. Who wants none but the one on all rows gets its like."""
+    asked = ["xgboost"] if wanted == [ALL_ROWS.name] else wanted
+    here = [learner for name, learner in names.items() if name != ALL_ROWS.name]
+    return [learner for learner in here if not asked or learner.name in asked]
 
 
 def foreign(point: EntryPoint) -> Learner:

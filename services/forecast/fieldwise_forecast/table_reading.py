@@ -123,6 +123,7 @@ class Reading:
         sampled: Whether they were drawn.
         rows: Of the file.
         notes: What was guessed, left out or drawn, in words.
+        limit: Rows that do not exist for this reading; None: all do.
     """
 
     table: Table
@@ -133,11 +134,14 @@ class Reading:
     rows: int
     sampled: bool
     notes: tuple[str, ...]
+    limit: Limit | None = None
 
 
-def read(source: Source, wish: Wish, told: Told) -> Reading:
+def read(source: Source, wish: Wish, told: Told, most_rows: int | None = None) -> Reading:
     """Read a file twice: to find out what it holds, then to take what learners need of it.
 
+    Args:
+        most_rows: More than these are drawn from; None: MOST_ROWS.
     Raises:
         InvalidRequest: The file or the wish is wrong; every fault at once.
     """
@@ -158,14 +162,15 @@ def read(source: Source, wish: Wish, told: Told) -> Reading:
     if faults:
         raise InvalidRequest(faults)
     used = {name: tally for name, tally in tallies.items() if is_used(tally, roles)}
-    most = min(MOST_ROWS, MOST_CELLS // sum(tally.features for tally in used.values()))
+    wanted = MOST_ROWS if most_rows is None else most_rows
+    most = min(wanted, MOST_CELLS // sum(tally.features for tally in used.values()))
     share = min(1.0, most / rows)
     table = taken(source, used, share, limit, lambda done: told((1 + done) / 2))
     table, unanswered = with_target(table, roles.target)
     notes = [*roles.notes, *left_out(tallies, used), *sampling(rows, most, unanswered)]
     formats = {name: tally.form for name, tally in used.items() if tally.kind is Kind.DATE}
     kinds = {name: tally.kind for name, tally in used.items()}
-    return Reading(table, roles.target, roles.date, formats, kinds, rows, rows > most, tuple(notes))
+    return Reading(table, roles.target, roles.date, formats, kinds, rows, rows > most, tuple(notes), limit)
 
 
 # ---- rows ---------------------------------------------------------------------------------------------------------

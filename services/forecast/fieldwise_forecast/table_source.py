@@ -46,18 +46,36 @@ class Source:
         """The columns as texts, block by block in the order of the file."""
         broken = faults or RowFaults(len(self.names))
         first = 1
-        with pa.OSFile(str(self.path)) as file, self._reader(file, columns, broken) as reader:
+        with pa.OSFile(str(self.path)) as file, self._reader(file, columns, broken, BLOCK, 1) as reader:
             for batch in reader:
                 numbering = np.arange(first, first + batch.num_rows, dtype=np.int64)
                 first += batch.num_rows
                 told(file.tell() / self.size)
                 yield Block(numbering, batch)
 
-    def _reader(self, file: Any, columns: Sequence[str], broken: RowFaults) -> Any:
+    def piece(
+        self, begin: int, end: int, columns: Sequence[str], first: int, faults: RowFaults | None = None
+    ) -> Block:
+        """The rows of some bytes, which begin and end with a row; ``first`` is the number of the first one."""
+        broken = faults or RowFaults(len(self.names))
+        with self.path.open("rb") as opened_file:
+            opened_file.seek(begin)
+            raw = opened_file.read(end - begin)
+        # Twice: texts in GB18030 are longer in UTF-8.
+        whole = 2 * len(raw) + 1
+        header = 1 if begin == 0 else 0
+        with pa.BufferReader(raw) as file, self._reader(file, columns, broken, whole, header) as reader:
+            found = reader.read_all().combine_chunks()
+        numbering = np.arange(first, first + found.num_rows, dtype=np.int64)
+        return Block(numbering, found.to_batches()[0])
+
+    def _reader(
+        self, file: Any, columns: Sequence[str], broken: RowFaults, block_size: int, header: int
+    ) -> Any:
         reading = pacsv.ReadOptions(
             use_threads=False,
-            block_size=BLOCK,
-            skip_rows=1,
+            block_size=block_size,
+            skip_rows=header,
             column_names=list(self.names),
             encoding="utf-8" if self.encoding.startswith("utf-8") else self.encoding,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fieldwise_executor.executor import Executor
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import (
     AlreadyExists,
@@ -46,15 +48,28 @@ KIND = "table"
 class Tables:
     """Keeps tables and trains on them.
 
+    Args:
+        executor: Trains on all rows where a table has more than one process gets.
+        parts: Folder of parts of such trainings that were broken off.
     Attributes:
         turn: Held by who trains: one training at a time, so that a second one with the same question finds the first one's answer.
     """
 
-    def __init__(self, db: Database, files: TableFiles, lineups: Lineups, models: Path) -> None:
+    def __init__(
+        self,
+        db: Database,
+        files: TableFiles,
+        lineups: Lineups,
+        models: Path,
+        executor: Executor,
+        parts: Path,
+    ) -> None:
         self._db = db
         self._files = files
         self._lineups = lineups
         self._models = models
+        self._executor = executor
+        self._parts = parts
         self.turn = asyncio.Lock()
         self._writing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -117,6 +132,7 @@ class Tables:
             await self.named(table)
             await self._db.write(lambda connection: stored.remove(connection, table))
             await asyncio.to_thread(self._files.remove, table)
+            await asyncio.to_thread(shutil.rmtree, self._parts / table, ignore_errors=True)
 
     async def named(self, table: str) -> TableFile:
         """One table.
@@ -171,19 +187,23 @@ class Tables:
     async def train(
         self, file: TableFile, job: TableJob, at: datetime, tell: Tell
     ) -> tuple[Version, TableFitted]:
-        """Let the learners compete in a process of their own; the best serves at once.
+        """Let the learners compete in a process of their own, and one more on all rows of a large table; the best serves at once.
 
         Raises:
             InvalidRequest: The file or what is asked of it is wrong; every fault.
             FailedPrecondition: Reason NO_LEARNER.
         """
         # Late, and here: reading files takes 30 MB that a server without tables need not have.
-        from .table_job import train
+        from .table_all_rows import AllRows
+        from .table_job import competed
 
         path = self._files.path(file.id, file.checksum)
-        fitted = await run_in_process(
-            train, path, job, timeout=TRAIN_SECONDS, on_message=lambda step: tell(*step)
+        fitted, whole = await run_in_process(
+            competed, path, job, timeout=TRAIN_SECONDS, on_message=lambda step: tell(*step)
         )
+        if whole is not None:
+            more = AllRows(self._executor, self._parts)
+            fitted = await more.joined(file.id, file.checksum, fitted, whole, tell)
         version = await self._register(file.id, fitted, at)
         await self._lineups.reload()
         return version, fitted
@@ -206,8 +226,8 @@ class Tables:
 
     async def predict(
         self, table: str, rows: Sequence[dict[str, str]]
-    ) -> tuple[Version, Floats, list[list[str]]]:
-        """The version that answers, a prediction per row, and per row the columns with a text it has never seen.
+    ) -> tuple[Version, Floats, list[list[str]], list[str]]:
+        """The version that answers, a prediction per row, per row the columns with a text it has never seen, columns that no row has.
 
         Raises:
             FailedPrecondition: Reason NO_MODEL.
@@ -219,7 +239,7 @@ class Tables:
             message = f"tables/{table} has not been trained; call TrainTable (fieldwise forecast train)"
             raise FailedPrecondition("NO_MODEL", message)
         values, unseen = await asyncio.to_thread(answered, loaded.model, rows)
-        return loaded.version, values, unseen
+        return loaded.version, values, unseen, missing_columns(loaded.model, rows)
 
 
 def answered(model: TableModel, rows: Sequence[dict[str, str]]) -> tuple[Floats, list[list[str]]]:
@@ -227,6 +247,11 @@ def answered(model: TableModel, rows: Sequence[dict[str, str]]) -> tuple[Floats,
 
     table = table_of(model, rows)
     return model.predict(table), model.unseen(table)
+
+
+def missing_columns(model: TableModel, rows: Sequence[dict[str, str]]) -> list[str]:
+    given = {name for row in rows for name in row}
+    return [name for name in model.kinds if name not in given]
 
 
 def question_of(file: TableFile, asked: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ log = get_logger(__name__)
 FIT_SECONDS = 3600.0
 # Shares of the whole at which fitting begins and ends; reading takes about a third.
 FIT_FROM, FIT_UNTIL = 0.35, 0.95
+NOT_JUDGED = "no verdict: the first of a set, or no new periods since its champion was trained"
 OUTCOMES = {Role.CHAMPION: "promoted", Role.CHALLENGER: "challenger", Role.RETIRED: "refused"}
 
 
@@ -232,9 +233,12 @@ class Trainer:
     ) -> list[Version]:
         """The new versions, serving where they were promoted."""
         tell("registering versions", FIT_UNTIL)
+        kinds = await self._db.read(kind_names)
         versions = [
-            await self.register(trained, await self._making(trained, asked, fitted, parent))
-            for trained in fitted.trained
+            await self.register(
+                trained, making_of(trained, asked, fitted, kinds[trained.report.model], parent)
+            )
+            for trained in still_known(fitted, kinds)
         ]
         await self._lineups.reload()
         for version in versions:
@@ -242,22 +246,40 @@ class Trainer:
         tell("done", 1.0)
         return versions
 
-    async def _making(self, trained: Trained, asked: Asked, fitted: Fitted, parent: int) -> store.Making:
-        model = trained.report.model
-        known = await self._db.read(
-            lambda connection: [(kind.name, kind.models(connection)) for kind in KINDS]
-        )
-        kind = next(name for name, ids in known if model in ids)
-        return store.Making(asked.decision_time, kind, parent, asked.by, fitted.cpu_seconds[model])
-
     async def _note(self, training: Training) -> None:
         await self._db.write(lambda connection: watching.note(connection, training))
 
 
 def came_of_it(version: Version, asked: Asked, seconds: float) -> Training:
-    words = version.refusal or (version.verdict.words if version.verdict else "")
+    words = version.refusal or (version.verdict.words if version.verdict else NOT_JUDGED)
     outcome = OUTCOMES[version.role]
     return Training(version.model, asked.decision_time, asked.by, outcome, words, version.number, seconds)
+
+
+def kind_names(connection: sa.Connection) -> dict[str, str]:
+    """By model that there is now: the name of its kind."""
+    return {model: kind.name for kind in KINDS for model in kind.models(connection)}
+
+
+def still_known(fitted: Fitted, kinds: Mapping[str, str]) -> list[Trained]:
+    """What was fitted of models that were not deleted meanwhile.
+
+    Raises:
+        NotFound: Reason MODEL_NOT_FOUND, none is left.
+    """
+    left = [trained for trained in fitted.trained if trained.report.model in kinds]
+    models = [trained.report.model for trained in fitted.trained]
+    gone = ", ".join(f"models/{model}" for model in models if model not in kinds)
+    if gone:
+        log.warning("models deleted while they were trained", models=gone)
+    if not left:
+        raise NotFound(gone, "it was deleted while it was trained", reason="MODEL_NOT_FOUND")
+    return left
+
+
+def making_of(trained: Trained, asked: Asked, fitted: Fitted, kind: str, parent: int) -> store.Making:
+    spent = fitted.cpu_seconds[trained.report.model]
+    return store.Making(asked.decision_time, kind, parent, asked.by, spent)
 
 
 def fit_share(share: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -103,10 +103,16 @@ def predict(
             if writer is None:
                 writer = csv.DictWriter(target, [*batch[0], "prediction", "unseen", "model_version"])
                 writer.writeheader()
+                if answer.missing:
+                    told_missing(answer.missing)
             writer.writerows(answered(batch, answer))
             unseen += sum(1 for each in answer.predictions if each.unseen)
     if unseen:
         typer.echo(f"{unseen:,} rows hold a text that no training row had; it counted as unknown", err=True)
+
+
+def told_missing(columns: Iterable[str]) -> None:
+    typer.echo(f"columns {', '.join(columns)} are missing; the model takes them as unknown", err=True)
 
 
 def list_(as_json: Json = False, data: Data = Path(DEFAULT_DATA)) -> None:

@@ -25,6 +25,7 @@ HEAD = (
     f"{'model':<20} {'version':>7}  {'learner':<20} {'age':>6}  {'loss':>6} {'came':>6}  "
     f"{'over naive [95 %]':<22} {'80 % held':>9}  {'drift':>6}  {'goal':>5}"
 )
+TRAININGS = f"{'as of':<16}  {'model':<20} {'asked by':<8} {'outcome':<10} {'made':>4} {'took':>9}  why"
 LEGEND = (
     "loss: in the test, WAPE of series and tables, else log loss; came: as it really came; over naive: pt points of WAPE, "
     "% of the naive loss;\n80 % held: share of actuals inside the 80 % interval, (in the test) before any came; "
@@ -107,6 +108,8 @@ def trainings(
 ) -> None:
     """What was trained, refused or skipped, newest first."""
     with faults_told(), client_for(data) as client:
+        if not as_json:
+            typer.echo(TRAININGS)
         for training in client.trainings(model):
             typer.echo(json_line(training) if as_json else training_line(training))
 
@@ -221,7 +224,10 @@ def report_lines(model: Model) -> list[str]:
     lines = [HEAD, line(model)]
     if not model.HasField("champion"):
         return lines
-    lines += ["", "leaderboard of the champion's test; * serves, chosen on earlier periods, a table's learner on these rows"]
+    lines += [
+        "",
+        "leaderboard of the champion's test; * serves, chosen on earlier periods, a table's learner on these rows",
+    ]
     for score in model.champion.leaderboard:
         told = "  ".join(f"{name} {value:.4f}" for name, value in sorted(score.metrics.items()))
         mark = "*" if score.learner == model.champion.learner else " "

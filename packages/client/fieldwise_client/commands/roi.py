@@ -20,6 +20,12 @@ from fieldwise_client.commands.models import MICROS, Name, money, teller
 from fieldwise_client.commands.up import Data
 from fieldwise_client.supervisor.layout import DEFAULT_DATA
 
+LEGEND = (
+    "error: WAPE of series, log loss of questions; +-: its standard error over the test dates (a stop is judged by that of "
+    "differences);\ngain, cost: of the step from the line above, in a year; a point of accuracy: .01 of WAPE, or 1 % of the "
+    "base rate's log loss"
+)
+
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
@@ -103,6 +109,7 @@ def learning_lines(found: LearningCurves) -> list[str]:
         lines += ["", *effort_lines(each)]
     lines += [
         "",
+        LEGEND,
         f"one point of accuracy is worth {amount(found.worth_per_point)} a year: {found.worth_basis}",
     ]
     if found.HasField("next_training_cost"):

@@ -1,6 +1,6 @@
 """Two engines for one booster: onnxruntime for few rows, XGBoost for many; knows no customer.
 
-Measured on this model's size (200 trees of depth 3, 25 columns, one thread): one row 12 us against 290 us; equal at
+Measured on this model's size (200 trees of depth 3, 45 columns, one thread): one row 9 us against 280 us; equal at
 about 100 rows. Both compute in float32 and send NaN the way the tree learned; promotion checks that they agree.
 """
 

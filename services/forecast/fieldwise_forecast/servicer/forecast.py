@@ -15,6 +15,7 @@ from fieldwise_forecast import store
 from fieldwise_forecast.forecasting import forecast
 from fieldwise_forecast.kinds import Tell
 from fieldwise_forecast.lineup import Lineups
+from fieldwise_forecast.promoting import roll_back
 from fieldwise_forecast.training import Asked, Trainer
 from fieldwise_forecast.wire import forecasts_answer, scores_answer, training_answer, version_message
 from fieldwise_runtime.database import Database
@@ -88,11 +89,7 @@ class ForecastServicer(forecast_service_pb2_grpc.ForecastServiceServicer):
     async def RollbackModel(self, request: pb.RollbackModelRequest, context: Any) -> ModelVersion:
         model = request.model.removeprefix("models/")
         asked = fingerprint(request)
-        version = await self._db.write(
-            lambda connection: store.roll_back(connection, model, request.request_id, asked)
-        )
-        await self._lineups.reload()
-        return version_message(version)
+        return version_message(await roll_back(self._db, self._lineups, model, request.request_id, asked))
 
 
 def told(progress: Progress, decision_time: Timestamp) -> Tell:

@@ -78,7 +78,8 @@ class TableServicer(table_service_pb2_grpc.TableServiceServicer):
                 tell = told(progress, request.decision_time)
                 version, fitted = await self._tables.train(file, job, at, tell)
                 answer = report_message(fitted)
-                await self._tables.remember(table, asked, version.number, answer.SerializeToString())
+                if not fitted.unfinished:
+                    await self._tables.remember(table, asked, version.number, answer.SerializeToString())
                 return with_version(answer, version)
 
         waiting = TrainModelMetadata(step="waiting", decision_time=request.decision_time)
@@ -88,12 +89,12 @@ class TableServicer(table_service_pb2_grpc.TableServiceServicer):
 
     async def PredictTable(self, request: pb.PredictTableRequest, context: Any) -> pb.PredictTableResponse:
         rows = [dict(row.values) for row in request.rows]
-        version, values, unseen = await self._tables.predict(id_of(request.name), rows)
+        version, values, unseen, missing = await self._tables.predict(id_of(request.name), rows)
         predictions = [
             pb.TablePrediction(value=value, unseen=columns)
             for value, columns in zip(values.tolist(), unseen, strict=True)
         ]
-        return pb.PredictTableResponse(model_version=version.name, predictions=predictions)
+        return pb.PredictTableResponse(model_version=version.name, predictions=predictions, missing=missing)
 
     async def _message(self, file: TableFile) -> pb.Table:
         champion = await self._tables.champion(file.id)

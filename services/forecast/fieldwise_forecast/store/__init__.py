@@ -178,6 +178,17 @@ def promote(connection: sa.Connection, wanted: Version, request_id: str, fingerp
     return _at(connection, wanted.place)
 
 
+def to_put_back(connection: sa.Connection, model: str, request_id: str, fingerprint: str) -> Version | None:
+    """The version that `roll_back` would put in front; None for a request that was seen before.
+
+    Raises:
+        As `roll_back`.
+    """
+    if _done(connection, request_id, fingerprint) is not None:
+        return None
+    return _at(connection, _previous_place(connection, model))
+
+
 def roll_back(connection: sa.Connection, model: str, request_id: str, fingerprint: str) -> Version:
     """Put the previous champion back and retire the one that serves; a request seen before changes nothing.
 

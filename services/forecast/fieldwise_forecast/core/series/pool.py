@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from ..features import Floats
 from . import classical
 from .blanks import mean_known
-from .boosters import DIRECT, FOREST, RECURSIVE, TREE, Settings, grown, loaded, saved
+from .boosters import DIRECT, FOREST, RECURSIVE, TREE, Settings, grown, hastened, loaded, saved
 from .direct_rows import DirectRows
 from .linear import Linear
 from .prepared import Prepared
@@ -25,8 +25,11 @@ DIRECT_BOOSTER, RECURSIVE_BOOSTER = "xgboost-direct", "xgboost-recursive"
 # More rows than this cost time and no longer change the error (Complete Journey: 20,000 of 60,000 lose nothing).
 MOST_DIRECT_ROWS = 20_000
 MOST_RECURSIVE_ROWS = 100_000
-# An update refits on a sample. A few more trees on the newest week alone, as is usual, brought less and did harm at times.
+# An update refits on a sample, the recursive trees on the newest rows: they bring more than as many of all times. A few more
+# trees on the newest week alone, as is usual, brought less and did harm at times.
 UPDATE_DIRECT_ROWS, UPDATE_RECURSIVE_ROWS = 6_000, 8_000
+# So many of the newest periods, more where the series are few; 14 were too few.
+UPDATE_PERIODS, UPDATE_FEWEST_ROWS = 20, 4_000
 # What one byte of the file can say.
 FARTHEST = 255
 DIRECT_TREES = RECURSIVE_TREES = 60
@@ -140,8 +143,10 @@ class RecursiveForecaster:
         )
 
     def updated(self, prepared: Prepared, seed: int) -> RecursiveForecaster:
-        found = RecursiveLearner(self.settings, self.rounds, UPDATE_RECURSIVE_ROWS).fitted(prepared, seed)
-        return self if found is None else found
+        newest = max(UPDATE_PERIODS, -(-UPDATE_FEWEST_ROWS // prepared.panel.size))
+        rows = RecursiveRows(prepared).rows(UPDATE_RECURSIVE_ROWS, seed, newest)
+        booster = grown(*hastened(self.settings, self.rounds), rows.features, rows.targets, seed)
+        return self if booster is None else replace(self, booster=booster)
 
     def packed(self) -> bytes:
         return saved(self.booster)

@@ -59,9 +59,10 @@ class RecursiveRows:
         before = inputs[:, max(column - INPUT_SPAN, 0) : column].mean(axis=1)
         return [inputs[:, column], inputs[:, min(column + 1, last)], inputs[:, column - 1], before]
 
-    def rows(self, most: int, seed: int) -> Rows:
-        """Rows of all periods that are known, drawn at random where they are more than ``most``."""
-        columns = range(FIRST, self.prepared.length)
+    def rows(self, most: int, seed: int, newest: int | None = None) -> Rows:
+        """Rows of all periods that are known, or of so many of the newest, drawn at random where they are more than ``most``."""
+        length = self.prepared.length
+        columns = range(FIRST if newest is None else max(FIRST, length - newest), length)
         share = min(1.0, most / max(len(columns) * len(self.values), 1))
         rng = np.random.default_rng(seed)
         features, targets = [np.empty((0, 0), dtype=np.float32)], [np.empty(0)]

@@ -9,10 +9,11 @@ import numpy as np
 from ..features import Floats
 from .contest import Standing
 from .splitting import TEST_SHARE
-from .table import Times
+from .table import Places, Times
 
 # Instead of the name of a column: there is no date.
 NO_DATE = "-"
+MOST_POINTS = 1_000
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,14 @@ class TableJob:
         test_share: Share of rows that test.
         test_dates: So many of the last dates test instead; 0: the share counts.
         learners: Only these; empty: all.
+        most_rows: Rows that the learners in one process get at most; None: as many as they can bear.
     """
 
     wish: Wish = Wish()
     test_share: float = TEST_SHARE
     test_dates: int = 0
     learners: tuple[str, ...] = ()
+    most_rows: int | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,11 @@ class Points:
     predicted: Floats
 
 
+def places_of(tests: int) -> Places:
+    """Which of so many test rows are drawn: at most 1,000, evenly taken."""
+    return np.unique(np.linspace(0, tests - 1, min(MOST_POINTS, tests)).astype(np.int64))
+
+
 @dataclass(frozen=True)
 class TableFitted:
     """What came of it.
@@ -63,6 +71,7 @@ class TableFitted:
     Attributes:
         file: The model's bytes.
         first_test: Where testing begins; None for a random split.
+        unfinished: A learner broke down that may do better when it is asked again.
     """
 
     standings: tuple[Standing, ...]
@@ -78,3 +87,4 @@ class TableFitted:
     notes: tuple[str, ...]
     points: Points
     cpu_seconds: float
+    unfinished: bool = False

@@ -159,3 +159,5 @@ BUILT_IN = (
     Learner("random-forest", forest, grown.from_bytes),
     Learner("xgboost", boosted, Boosted.load),
 )
+# The same on every row of a file that has more rows than one process gets; it is fitted elsewhere, in pieces.
+ALL_ROWS = Learner("xgboost-all-rows", boosted, Boosted.load)
