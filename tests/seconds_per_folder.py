@@ -9,13 +9,13 @@ import pytest
 
 # Together under the ten minutes that all tests have.
 ALLOTTED = {
-    "allocation": 50,
+    "allocation": 35,
     "client": 45,
-    "contract": 30,
-    "executor": 30,
-    "forecast": 100,
-    "gateway": 40,
-    "market": 15,
+    "contract": 20,
+    "executor": 15,
+    "forecast": 155,
+    "gateway": 25,
+    "market": 10,
     "profile": 165,
     "recommend": 20,
     "runtime": 35,
