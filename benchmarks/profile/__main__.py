@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
-import importlib
 import sys
 
-from benchmarks.report import Report
+from benchmarks.parts import run
 
 # In the order in which they are run; each has `rows(quick=...)`.
 PARTS = (
@@ -29,18 +27,5 @@ PARTS = (
 )
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="benchmarks.profile", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="smaller samples and fewer rounds")
-    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="these parts only")
-    asked = parser.parse_args()
-    report = Report("Profiles" + (", quick run" if asked.quick else ""))
-    for part in asked.only:
-        module = importlib.import_module(f"benchmarks.profile.{part}")
-        for row in module.rows(quick=asked.quick):
-            report.add(row)
-    return report.finish()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("benchmarks.profile", "Profiles", PARTS, __doc__))

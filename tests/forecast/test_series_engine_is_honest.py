@@ -84,11 +84,17 @@ def test_last_weeks_values_and_a_strong_plan_are_no_leak() -> None:
     last = np.hstack([world.values[:, :1], world.values[:, :-1]])
     inputs = np.stack([world.known.values[:, :, 0], last], axis=2)
     refuse_leaks(replace(world, known=Known(("promotion", "last_week"), inputs)))
+    inputs[:, : world.length, 1] = world.values[:, : world.length]
+    with pytest.raises(InvalidRequest, match=r"known\.last_week"):
+        refuse_leaks(replace(world, known=Known(("promotion", "last_week"), inputs)))
 
 
 def test_constant_inputs_are_no_leak_of_constant_series() -> None:
     values = np.full((3, 30), 5.0)
     refuse_leaks(panel_of(values, Known(("price",), values[:, :, None])))
+    moving: Floats = values + np.arange(30, dtype=np.float64)
+    with pytest.raises(InvalidRequest, match=r"known\.price"):
+        refuse_leaks(panel_of(moving, Known(("price",), moving[:, :, None])))
 
 
 ORIGINS = (10, 14, 18)

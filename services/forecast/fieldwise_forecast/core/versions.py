@@ -145,13 +145,6 @@ def probability_refusal(
     return ""
 
 
-def series_refusal(wape: float, champion_wape: float | None) -> str:
-    """Why a series model may not be promoted: the champion's learner does better on the same weeks."""
-    if champion_wape is not None and wape > champion_wape + TOLERANCE:
-        return f"WAPE {wape:.4f} is worse than {champion_wape:.4f} of the champion's learner"
-    return ""
-
-
 class Role(StrEnum):
     """What a version does; a model has one champion, one previous version and one challenger at the most."""
 

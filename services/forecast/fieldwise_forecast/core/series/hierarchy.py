@@ -353,10 +353,3 @@ def by_level(hierarchy: Hierarchy, values: Floats) -> Floats:
     """Sums of absolute values at each level and origin, shape (n_levels, n_origins); NaN counts nothing."""
     each = np.nansum(np.abs(values), axis=2)
     return np.stack([each[:, hierarchy.rows_of(level)].sum(axis=1) for level in range(len(hierarchy.levels))])
-
-
-def level_errors(hierarchy: Hierarchy, actual: Floats, forecast: Floats) -> tuple[float, ...]:
-    """WAPE of each level, pooled over origins; 0 for a level whose actuals are all 0 or missing."""
-    missed = by_level(hierarchy, actual - forecast).sum(axis=1)
-    size = by_level(hierarchy, np.where(np.isnan(forecast), np.nan, actual)).sum(axis=1)
-    return tuple(np.where(size > 0, missed / np.maximum(size, RIDGE), 0.0).tolist())
