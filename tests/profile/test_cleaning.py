@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fieldwise_profile.core.cleaning.corpus import Place
@@ -143,6 +143,7 @@ def test_any_text_is_survived(records: list[dict[str, str]]) -> None:
 
 
 @given(st.sampled_from(list(Form)), st.text(max_size=30))
+@example(Form.POSTCODE, "X{")
 def test_the_key_of_a_key_is_the_key(form: Form, text: str) -> None:
     assert key(form, key(form, text)) == key(form, text)
 

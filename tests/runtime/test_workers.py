@@ -6,7 +6,9 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,11 @@ def alive(pid: int) -> bool:
         return False
     state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     return state != "Z"
+
+
+def open_pipes() -> int:
+    links = (each.readlink() for each in Path("/proc/self/fd").iterdir() if each.is_symlink())
+    return sum(str(link).startswith("pipe:") for link in links)
 
 
 async def pid_in(file: Path) -> int:
@@ -70,6 +77,27 @@ async def test_a_worker_that_dies_fails_its_own_request_only(what: Any, how: str
     with pytest.raises(WorkerDied, match=how):
         await run_in_process(what, timeout=30)
     assert await living == 2
+
+
+async def test_a_call_given_up_before_its_worker_was_fed_leaves_no_pipe_open() -> None:
+    # The only thread is taken, so the job waits to be written: giving up then must close the pipe itself.
+    threads = ThreadPoolExecutor(1)
+    asyncio.get_running_loop().set_default_executor(threads)
+    taken = threading.Event()
+    threads.submit(taken.wait)
+    before = open_pipes()
+    running = asyncio.create_task(run_in_process(work.add, 1, 1, timeout=30))
+    for _ in range(500):
+        if open_pipes() > before:
+            break
+        await asyncio.sleep(0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    del running
+    taken.set()
+    await asyncio.sleep(0.1)
+    assert open_pipes() == before
 
 
 async def test_a_timeout_kills_the_worker(tmp_path: Path) -> None:

@@ -88,7 +88,10 @@ async def run_in_process(
         message = f"{name} did not finish within {seconds:g} s; give it more time or less to do"
         raise DeadlineExceeded("WORKER_TIMEOUT", message) from None
     finally:
-        await _ended(process, patience)
+        try:
+            await _ended(process, patience)
+        finally:
+            _closed(process)
     result: T = _result(outcome, name)
     return result
 
@@ -192,6 +195,13 @@ async def _ended(process: subprocess.Popen[bytes], patience: float) -> None:
         process.kill()
         process.wait()
         raise
+
+
+def _closed(process: subprocess.Popen[bytes]) -> None:
+    """Closes the pipe to an ended process: a call that was cancelled early never got to feeding it."""
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()
 
 
 def _result(outcome: Outcome, name: str) -> Any:

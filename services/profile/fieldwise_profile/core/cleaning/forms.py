@@ -95,7 +95,13 @@ def plain(text: str) -> str:
 def key(form: Form, value: str) -> str:
     """The same for all ways to write one value; empty when nothing is said. Keys are for comparing, not for showing."""
     text = plain(value)
-    return "" if text in _NOTHING and not (form is Form.GENDER and text == "x") else _KEYS[form](text)
+    found = "" if _says_nothing(form, text) else _KEYS[form](text)
+    # What is left of "x{" without its brace says as little as "x".
+    return "" if _says_nothing(form, found) else found
+
+
+def _says_nothing(form: Form, text: str) -> bool:
+    return text in _NOTHING and not (form is Form.GENDER and text == "x")
 
 
 def fits(form: Form, value: str) -> bool:
