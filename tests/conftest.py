@@ -74,6 +74,13 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Says which tests one of several processes runs in a row: a file's, and all whole systems', whose load would slow each other."""
+    for item in items:
+        whole_system = item.path.parent.name == "system"
+        item.add_marker(pytest.mark.xdist_group("system" if whole_system else str(item.path)))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(SecondsPerFolder(), "seconds-per-folder")
 

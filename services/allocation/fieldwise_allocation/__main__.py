@@ -11,7 +11,7 @@ import grpc
 from fieldwise.allocation.v1 import allocation_service_pb2_grpc as service_grpc
 from fieldwise_allocation.planning import Planning
 from fieldwise_allocation.quoting import Quotes
-from fieldwise_allocation.servicer import AllocationServicer
+from fieldwise_allocation.servicer.allocation import AllocationServicer
 from fieldwise_allocation.settings import Settings
 from fieldwise_executor.executor import opened
 from fieldwise_runtime import logs, loops, migrations, operations, settings, tracing
