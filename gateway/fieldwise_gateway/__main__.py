@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import grpc.aio
 from google.longrunning import operations_pb2_grpc
 
+import fieldwise.allocation.v1
 import fieldwise.forecast.v1
 import fieldwise.profile.v1
 from fieldwise.gateway.v1 import gateway_service_pb2_grpc as gateway_grpc
@@ -54,13 +55,16 @@ async def wired(settings: Settings, addresses: Addresses) -> Service:
         after={SET_CONSENT: follower.look},
     )
     forecasts = Relay(backends.forecast_channel, clock.now)
+    plans = Relay(backends.allocation_channel, clock.now)
     of_profile, of_forecast = relayed_services(fieldwise.profile.v1), relayed_services(fieldwise.forecast.v1)
+    of_allocation = relayed_services(fieldwise.allocation.v1)
 
     def register(server: grpc.aio.Server) -> None:
         gateway_grpc.add_GatewayServiceServicer_to_server(servicer, server)
         operations_pb2_grpc.add_OperationsServicer_to_server(OperationsServicer(backends), server)
         relay.register(server, of_profile)
         forecasts.register(server, of_forecast)
+        plans.register(server, of_allocation)
 
     async def ready() -> Mapping[str, bool]:
         return {"": await database.reachable(PACKAGE)}
@@ -85,7 +89,7 @@ async def wired(settings: Settings, addresses: Addresses) -> Service:
         service_names=[
             "fieldwise.gateway.v1.GatewayService",
             "google.longrunning.Operations",
-            *(service.full_name for service in (*of_profile, *of_forecast)),
+            *(service.full_name for service in (*of_profile, *of_forecast, *of_allocation)),
         ],
         ready=ready,
         on_stop=on_stop,

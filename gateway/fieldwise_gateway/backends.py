@@ -72,6 +72,11 @@ class Backends:
         """The channel to forecast, for calls that no stub here makes."""
         return self.channels[1]
 
+    @property
+    def allocation_channel(self) -> grpc.aio.Channel:
+        """The channel to allocation, for calls that no stub here makes."""
+        return self.channels[2]
+
     async def close(self) -> None:
         """Close all channels."""
         await asyncio.gather(*(channel.close() for channel in self.channels))

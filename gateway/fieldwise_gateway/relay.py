@@ -1,4 +1,4 @@
-"""Services of profile and forecast at the only door: calls are passed on as bytes, with the business time filled in; knows no message.
+"""Services of profile, forecast and allocation at the only door: calls are passed on as bytes, with the business time filled in; knows no message.
 
 Methods are found in the contracts, so that a new one is served without a line here. What a request must carry and only the
 gateway knows (`decision_time`, `as_of`) is filled in before its field rules are checked.
@@ -43,9 +43,13 @@ _PARTLY: Final = {
     "fieldwise.profile.v1.ProfileService": OF_THE_STORE,
     "fieldwise.forecast.v1.ForecastService": OF_THE_FORECASTS,
 }
+# Asked for each decision, by the gateway itself; the rest of its service is served.
+_ONLY_FOR_DECISIONS: Final = "fieldwise.allocation.v1.AllocationService.LookUpTerms"
 _INSTEAD: Final = {
     "IngestEvents": "send events with fieldwise.gateway.v1.GatewayService/IngestEvents",
     "ListOutcomeEvents": "read what came of a decision with fieldwise.gateway.v1.GatewayService/GetDecision",
+    "LookUpTerms": "ask for a decision with fieldwise.gateway.v1.GatewayService/Decide: it names the rep and the prices",
+    "SolvePrices": "prices are solved by the jobs process; read them with fieldwise.allocation.v1.AllocationService/GetPrices",
     "ScoreCustomers": "ask for a decision with fieldwise.gateway.v1.GatewayService/Decide: it holds the scores",
 }
 _ONLY_INSIDE: Final = (
@@ -162,7 +166,7 @@ def _serialized(message: Message) -> bytes:
 
 
 def _is_served(method: MethodDescriptor) -> bool:
-    if method.client_streaming:
+    if method.client_streaming or method.full_name == _ONLY_FOR_DECISIONS:
         return False
     served = _PARTLY.get(method.containing_service.full_name)
     return served is None or method.name in served

@@ -18,6 +18,7 @@ from fieldwise.profile.v1.event_pb2 import Event
 from fieldwise.profile.v1.profile_service_pb2 import IngestEventsResponse
 from fieldwise_client import requests
 from fieldwise_client.addresses import addresses
+from fieldwise_client.aio_allocation_calls import AsyncAllocationCalls
 from fieldwise_client.aio_caller import AsyncChannels, AsyncTransport
 from fieldwise_client.aio_customer_calls import AsyncCustomerCalls
 from fieldwise_client.aio_forecast_calls import AsyncForecastCalls
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from fieldwise_client.fake import FakeGateway
 
 
-class AsyncClient(AsyncCustomerCalls, AsyncForecastCalls):
+class AsyncClient(AsyncCustomerCalls, AsyncForecastCalls, AsyncAllocationCalls):
     """Decisions, plans, events and outcomes, for asyncio programs. One per event loop.
 
     Args:

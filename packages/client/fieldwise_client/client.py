@@ -18,6 +18,7 @@ from fieldwise.profile.v1.event_pb2 import Event
 from fieldwise.profile.v1.profile_service_pb2 import IngestEventsResponse
 from fieldwise_client import requests
 from fieldwise_client.addresses import addresses
+from fieldwise_client.allocation_calls import AllocationCalls
 from fieldwise_client.batches import CHUNK, Batches
 from fieldwise_client.caller import Channels, Transport
 from fieldwise_client.customer_calls import CustomerCalls
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from fieldwise_client.fake import FakeGateway
 
 
-class Client(CustomerCalls, ForecastCalls):
+class Client(CustomerCalls, ForecastCalls, AllocationCalls):
     """Decisions, plans, events and outcomes, for synchronous programs. Safe to share between threads.
 
     Args:
