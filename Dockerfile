@@ -11,12 +11,13 @@ RUN sed -n 's/^\([a-z0-9][^ ]*==[^ ]*\).*/\1/p' requirements.lock > constraints.
     && python -m venv /opt/fieldwise
 COPY protos protos
 COPY packages/runtime packages/runtime
+COPY packages/executor packages/executor
 COPY services services
 COPY gateway gateway
 RUN member=./services/$SERVICE && if [ "$SERVICE" = gateway ]; then member=./gateway; fi \
     && uv pip install --no-cache --compile-bytecode --python /opt/fieldwise/bin/python \
         --constraint constraints.txt --build-constraint constraints.txt --override overrides.txt \
-        ./protos ./packages/runtime "$member"
+        ./protos ./packages/runtime ./packages/executor "$member"
 
 FROM python:3.11-slim-bookworm
 ARG SERVICE
@@ -34,6 +35,7 @@ ENV PATH=/opt/fieldwise/bin:$PATH \
     FIELDWISE_SERVICE=$SERVICE \
     OMP_NUM_THREADS=1 \
     OPENBLAS_NUM_THREADS=1 \
+    NUMBA_CACHE_DIR=/data/compiled \
     PYTHONUNBUFFERED=1
 VOLUME /data
 # The shell gives way to Python, so that SIGTERM reaches it and calls are drained.

@@ -40,7 +40,7 @@ alone: .venv/.ready  ## each member by itself in an empty environment, every mod
 	@$(BIN)/python tools/install_alone.py $(ARGS)
 
 compose-config: .venv/.ready  ## check docker-compose.yml, as far as this machine can
-	@$(BIN)/python -m pytest -q tests/system/test_compose.py -k config
+	@$(BIN)/python -m pytest -q tests/contract/test_compose_file_is_valid.py
 
 clean:  ## remove what was built and cached; .fieldwise (the data) stays
 	@rm -rf .venv protos/generated .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

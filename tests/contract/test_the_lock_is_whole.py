@@ -89,3 +89,16 @@ def test_members_come_after_what_they_need() -> None:
         "fieldwise-executor",
         "fieldwise-forecast",
     ]
+
+
+@pytest.mark.parametrize("name", ["profile", "forecast", "allocation", "recommend", "gateway"])
+def test_an_image_is_built_from_every_member_that_its_service_needs(name: str) -> None:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    everyone = members()
+    service = next(member for member in everyone if member.name == f"fieldwise-{name}")
+    needed = [
+        member.path.removeprefix("./") for member in closure(service, everyone) if member is not service
+    ]
+    # A member that is not copied would be looked for among strangers' packages.
+    assert [path for path in needed if f"COPY {path} {path}\n" not in text] == []
+    assert [path for path in needed if f"./{path} " not in text] == []

@@ -16,4 +16,7 @@ def compiled(function: Callable[P, T]) -> Callable[P, T]:
 
     Sums keep the order in which they are written, so that the same input gives the same output bit for bit.
     """
-    return cast("Callable[P, T]", numba.njit(cache=True, nogil=True, fastmath=False)(function))
+    try:
+        return cast("Callable[P, T]", numba.njit(cache=True, nogil=True, fastmath=False)(function))
+    except RuntimeError:  # no folder to keep it in: an installation that may only be read, without NUMBA_CACHE_DIR
+        return cast("Callable[P, T]", numba.njit(nogil=True, fastmath=False)(function))
