@@ -6,6 +6,7 @@ place erases what is there, and a part that comes again replaces the one before.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import Any, Final
@@ -14,6 +15,7 @@ import grpc
 import grpc.aio
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from fieldwise.allocation.v1 import allocation_service_pb2 as allocation_pb
 from fieldwise.forecast.v1 import forecast_service_pb2 as forecast_pb
 from fieldwise.profile.v1 import privacy_service_pb2 as privacy_pb
 from fieldwise.recommend.v1 import recommend_service_pb2 as recommend_pb
@@ -32,9 +34,8 @@ _PAGE: Final = 100
 _MODELS_REMAIN: Final = (
     "trees hold thresholds and sums over many customers, nothing of one; the next training is without him"
 )
-_PLANS_REMAIN: Final = (
-    "stored plans name the customer's id beside his rep, nothing about him; the next plan is without him"
-)
+_PLANS_REMAIN: Final = "in stored plans a rep and an account of nobody in his place, and sums over all accounts; the next plan is without him"
+_MOST_AT_ONCE: Final = 1_000
 _DECISIONS_REMAIN: Final = "names of decisions, and what was set aside for them, of nobody; the customer's id, so that nothing comes back"
 _GATEWAY_REMAINS: Final = "ids of requests beside hashes of their bodies; none says whose they were"
 _JOBS_REMAIN: Final = "runs hold sums over all customers"
@@ -138,8 +139,14 @@ class Erasing:
                 return part
             request.page_token = page.next_page_token
 
-    async def _allocation(self, _receipt: privacy_pb.ErasureReceipt) -> privacy_pb.ErasedPart:
-        return privacy_pb.ErasedPart(place="allocation", remains=_PLANS_REMAIN)
+    async def _allocation(self, receipt: privacy_pb.ErasureReceipt) -> privacy_pb.ErasedPart:
+        counts: Counter[str] = Counter()
+        for first in range(0, len(receipt.customers), _MOST_AT_ONCE):
+            some = receipt.customers[first : first + _MOST_AT_ONCE]
+            request = allocation_pb.EraseCustomersRequest(customers=some)
+            answer = await self._backends.allocation.EraseCustomers(request, timeout=_PLACE_SECONDS)
+            counts += Counter({field.name: number for field, number in answer.ListFields()})
+        return privacy_pb.ErasedPart(place="allocation", counts=counts, remains=_PLANS_REMAIN)
 
     async def _gateway(self, receipt: privacy_pb.ErasureReceipt) -> privacy_pb.ErasedPart:
         # Where this is not the gateway: that forgets by itself within a second, since it follows profile's changes.

@@ -45,11 +45,14 @@ _PARTLY: Final = {
 }
 # Asked for each decision, by the gateway itself; the rest of its service is served.
 _ONLY_FOR_DECISIONS: Final = "fieldwise.allocation.v1.AllocationService.LookUpTerms"
+# A part of EraseCustomer, which is served.
+_ONLY_OF_ERASURE: Final = "fieldwise.allocation.v1.AllocationService.EraseCustomers"
 _INSTEAD: Final = {
     "IngestEvents": "send events with fieldwise.gateway.v1.GatewayService/IngestEvents",
     "ListOutcomeEvents": "read what came of a decision with fieldwise.gateway.v1.GatewayService/GetDecision",
     "LookUpTerms": "ask for a decision with fieldwise.gateway.v1.GatewayService/Decide: it names the rep and the prices",
     "SolvePrices": "prices are solved by the jobs process; read them with fieldwise.allocation.v1.AllocationService/GetPrices",
+    "EraseCustomers": "erase a customer everywhere with fieldwise.profile.v1.PrivacyService/EraseCustomer",
     "ScoreCustomers": "ask for a decision with fieldwise.gateway.v1.GatewayService/Decide: it holds the scores",
 }
 _ONLY_INSIDE: Final = (
@@ -166,7 +169,7 @@ def _serialized(message: Message) -> bytes:
 
 
 def _is_served(method: MethodDescriptor) -> bool:
-    if method.client_streaming or method.full_name == _ONLY_FOR_DECISIONS:
+    if method.client_streaming or method.full_name in (_ONLY_FOR_DECISIONS, _ONLY_OF_ERASURE):
         return False
     served = _PARTLY.get(method.containing_service.full_name)
     return served is None or method.name in served

@@ -103,7 +103,13 @@ class GatewayServicer(gateway_grpc.GatewayServiceServicer):
         return await self._backends.allocation.GetPlan(allocation_pb.GetPlanRequest(name=request.name))
 
     async def ApplyPlan(self, request: gateway_pb.ApplyPlanRequest, context: Any) -> plan_pb2.TerritoryPlan:
-        asked = allocation_pb.ApplyPlanRequest(name=request.name, request_id=request.request_id)
+        asked = allocation_pb.ApplyPlanRequest(
+            name=request.name,
+            request_id=request.request_id,
+            decision_time=self._moment(),
+            actor=request.actor,
+            note=request.note,
+        )
         return await self._backends.allocation.ApplyPlan(asked)
 
     async def ForecastSeries(

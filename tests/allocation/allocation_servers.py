@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+import asyncio
+import atexit
+import time
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import grpc
 import psutil
+import pytest
 from google.longrunning import operations_pb2
 from google.protobuf import duration_pb2, timestamp_pb2
 
+from fieldwise.allocation.v1 import account_service_pb2_grpc as accounts_grpc
 from fieldwise.allocation.v1 import allocation_service_pb2 as service_pb2
 from fieldwise.allocation.v1 import allocation_service_pb2_grpc as service_grpc
 from fieldwise.allocation.v1 import plan_pb2, price_pb2, rep_pb2
+from fieldwise.allocation.v1 import plan_service_pb2_grpc as plans_grpc
+from fieldwise.allocation.v1 import price_service_pb2_grpc as prices_grpc
+from fieldwise.allocation.v1 import resource_service_pb2_grpc as resources_grpc
+from fieldwise.allocation.v1 import territory_service_pb2_grpc as territories_grpc
 from fieldwise.type.v1 import money_pb2
-from fieldwise_allocation.__main__ import PACKAGE, wire_up
+from fieldwise_allocation.__main__ import PACKAGE, PREPARE, wire_up
 from fieldwise_allocation.settings import Settings
+from fieldwise_executor.local import LocalExecutor
+from fieldwise_executor.standby import Readiness
 from fieldwise_runtime import migrations, server, settings
+from fieldwise_runtime.errors import RpcFault, from_rpc_error
 
 WEEK = 7 * 24 * 3600
 NOW = 1_500_000_000
@@ -28,12 +41,25 @@ def moment(seconds: int = NOW) -> timestamp_pb2.Timestamp:
     return timestamp_pb2.Timestamp(seconds=seconds)
 
 
+@cache
+def solvers() -> LocalExecutor:
+    """One process that has imported what solvers need, for all servers of the tests: it takes seconds to start."""
+    executor = LocalExecutor(2, Readiness(PREPARE))
+    atexit.register(executor.end_standby)
+    return executor
+
+
 @dataclass(frozen=True)
 class Allocation:
     """Stubs of one running server."""
 
     calls: service_grpc.AllocationServiceAsyncStub
     operations: operations_pb2.OperationsStub
+    accounts: accounts_grpc.AccountServiceAsyncStub
+    plans: plans_grpc.PlanServiceAsyncStub
+    resources: resources_grpc.ResourceServiceAsyncStub
+    prices: prices_grpc.PriceServiceAsyncStub
+    territories: territories_grpc.TerritoryServiceAsyncStub
 
     async def hire(self, *names: str, hours: float = 40) -> None:
         for name in names:
@@ -52,19 +78,46 @@ class Allocation:
 
 
 @asynccontextmanager
-async def allocation(folder: Path) -> AsyncIterator[Allocation]:
-    """Migrated, served on a free port, stopped at the end; the same folder gives the same database."""
-    environ = {"FIELDWISE_DATA": str(folder), "FIELDWISE_ALLOCATION_LISTEN": "127.0.0.1:0"}
+async def serving(folder: Path, **more: str) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel to a server: migrated, on a free port, stopped at the end; the same folder gives the same database.
+
+    Args:
+        more: Further settings, by variable.
+    """
+    environ = {
+        "FIELDWISE_DATA": str(folder),
+        "FIELDWISE_ALLOCATION_LISTEN": "127.0.0.1:0",
+    } | more
     known = settings.load(Settings, environ)
     migrations.migrate(known.database_url, PACKAGE)
-    running = await server.start(await wire_up(known))
+    running = await server.start(await wire_up(known, solvers()))
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
-            yield Allocation(
-                service_grpc.AllocationServiceStub(channel), operations_pb2.OperationsStub(channel)
-            )
+            yield channel
     finally:
         await running.stop()
+
+
+@asynccontextmanager
+async def allocation(folder: Path, **more: str) -> AsyncIterator[Allocation]:
+    """The stubs of a server, as `serving` makes it."""
+    async with serving(folder, **more) as channel:
+        yield Allocation(
+            service_grpc.AllocationServiceStub(channel),
+            operations_pb2.OperationsStub(channel),
+            accounts_grpc.AccountServiceStub(channel),
+            plans_grpc.PlanServiceStub(channel),
+            resources_grpc.ResourceServiceStub(channel),
+            prices_grpc.PriceServiceStub(channel),
+            territories_grpc.TerritoryServiceStub(channel),
+        )
+
+
+async def fault_of(call: Awaitable[object]) -> RpcFault:
+    """Why a call is refused."""
+    with pytest.raises(grpc.RpcError) as refused:
+        await call
+    return from_rpc_error(refused.value)
 
 
 def dollars(micros: int) -> money_pb2.Money:
@@ -116,6 +169,15 @@ def stream(*messages: service_pb2.SolvePricesRequest) -> Iterator[service_pb2.So
 
 
 def workers() -> list[psutil.Process]:
-    """Worker processes of this one."""
-    children = psutil.Process().children()
-    return [child for child in children if "fieldwise_runtime.worker_process" in child.cmdline()]
+    """Processes that solve for this one: forked from what stands by."""
+    alive = (child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE)
+    standing_by = (child for child in alive if "fieldwise_runtime.nursery" in child.cmdline())
+    return [worker for each in standing_by for worker in each.children()]
+
+
+async def no_worker_is_left() -> bool:
+    """Whether none solves any more in a moment: one that was given up before it had its job ends by itself."""
+    end = time.perf_counter() + 5
+    while (left := workers()) and time.perf_counter() < end:  # noqa: ASYNC110  # processes, which set no event
+        await asyncio.sleep(0.02)
+    return not left

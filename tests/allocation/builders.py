@@ -1,16 +1,10 @@
-"""Small questions and markets for the tests of allocation; each shows only what matters."""
+"""Small questions for the tests of allocation; each shows only what matters."""
 
 from __future__ import annotations
 
-import itertools
-import time
-
 import numpy as np
 
-from fieldwise_allocation.core.instance import build
-from fieldwise_allocation.core.market import Candidate, Market
 from fieldwise_allocation.core.question import Account, Place, Question, Rep, Rules
-from fieldwise_allocation.core.solve import Watch
 
 
 def question(
@@ -47,44 +41,3 @@ def question(
         force,
         Rules(band=band, seconds=10.0),
     )
-
-
-def watch(seconds: float = 10.0) -> Watch:
-    end = time.perf_counter() + seconds
-    return Watch(lambda: end - time.perf_counter(), lambda *_: None)
-
-
-def cheapest_by_brute_force(asked: Question) -> float:
-    """Cost of the best of all assignments; infinite when none keeps the rules."""
-    instance = build(asked)
-    best = np.inf
-    for rep_of in itertools.product(range(len(asked.reps)), repeat=len(asked.accounts)):
-        assignment = np.array(rep_of)
-        if instance.feasible(assignment):
-            best = min(best, instance.objective(assignment))
-    return float(best)
-
-
-def market(customers: int, *, seed: int = 0, scarcity: float = 1.0, scale: float = 1.0) -> Market:
-    """Three actions per customer over two reps' minutes, coupon money and e-mail slots."""
-    rng = np.random.default_rng(seed)
-    candidates = []
-    for i in range(customers):
-        minutes, coupons, slots = rng.uniform(5, 30), rng.uniform(1, 5), 1.0
-        for action, uses in (
-            ("call", ((f"reps/r{i % 2}/minutes", float(minutes)),)),
-            ("coupon", (("coupon-money", float(coupons)), ("email-slots", slots))),
-            ("visit", (("coupon-money", float(coupons) / 2), (f"reps/r{i % 2}/minutes", float(minutes) * 2))),
-        ):
-            value = float(rng.normal(4, 4)) * scale
-            candidates.append(Candidate(f"customers/{i}", f"actions/{action}", value, uses, i % 4 == 0))
-    return Market.of(candidates, capacities(customers, scarcity))
-
-
-def capacities(customers: int, scarcity: float) -> list[tuple[str, float]]:
-    return [
-        ("reps/r0/minutes", 4.0 * customers * scarcity),
-        ("reps/r1/minutes", 4.0 * customers * scarcity),
-        ("coupon-money", 0.8 * customers * scarcity),
-        ("email-slots", 0.3 * customers * scarcity),
-    ]

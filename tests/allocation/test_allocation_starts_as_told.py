@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,3 +37,12 @@ def test_migrating_twice_is_harmless(tmp_path: Path) -> None:
     assert main(["migrate"], environ) == 0
     assert main(["migrate"], environ) == 0
     assert (tmp_path / "allocation.sqlite").exists()
+
+
+def test_the_process_that_serves_imports_neither_a_solver_nor_a_compiler() -> None:
+    look = (
+        "import sys, fieldwise_allocation.__main__; "
+        "sys.exit(', '.join({'numba', 'ortools', 'pyvrp'} & set(sys.modules)))"
+    )
+    looked = subprocess.run([sys.executable, "-c", look], check=False, capture_output=True, text=True)
+    assert looked.stderr.strip() == ""

@@ -88,9 +88,47 @@ def test_the_answer_is_written(gateway: FakeGatewayServicer, tmp_path: Path) -> 
         0.2,
         2000,
     )
-    assert "at most 2.00% above the best possible" in done.output
+    assert "no plan is more than 2.00% cheaper" in done.output
     request = next(each for each in gateway.requests if isinstance(each, gateway_pb.PlanTerritoriesRequest))
     assert (request.rules.workload_band, request.rules.time_limit_seconds) == (0.2, 3)
+
+
+def test_all_rules_are_taken_from_a_file(gateway: FakeGatewayServicer, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.json"
+    rules.write_text('{"bands": [{"measure": "value", "width": 0.2}], "mostMoves": 30, "balanceCost": 2}')
+    assert planned(tmp_path, "--rules", str(rules)).exit_code == 0
+    request = next(each for each in gateway.requests if isinstance(each, gateway_pb.PlanTerritoriesRequest))
+    assert (request.rules.bands[0].measure, request.rules.most_moves, request.rules.time_limit_seconds) == (
+        "value",
+        30,
+        10,
+    )
+    rules.write_text('{"mostMovs": 30}')
+    wrong = planned(tmp_path, "--rules", str(rules))
+    assert wrong.exit_code == 1
+    assert "mostMovs" in wrong.output
+
+
+def test_visits_areas_and_shares_of_full_time_reach_the_question(
+    gateway: FakeGatewayServicer, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text(
+        "name,workload_hours,value,visit_hours,visits_per_week,area\nA,1,5,0.5,2,north\nB,1,5,,,\n"
+    )
+    (tmp_path / "r.csv").write_text("name,hours_per_week,share\nann,40,0.6\nbob,40,\n")
+    files = ("--accounts", str(tmp_path / "a.csv"), "--reps", str(tmp_path / "r.csv"))
+    done = run("plan", *files, "--out", str(tmp_path), "--data", str(tmp_path))
+    assert done.exit_code == 0, done.output
+    request = next(each for each in gateway.requests if isinstance(each, gateway_pb.PlanTerritoriesRequest))
+    first, second = request.accounts
+    assert (first.visit_hours, first.visits_per_week, first.area, second.visits_per_week) == (
+        0.5,
+        2,
+        "north",
+        0,
+    )
+    assert [rep.share_of_full_time for rep in request.reps] == [0.6, 0]
+    assert rows(tmp_path / "assignments.csv")[0]["workload_hours"] == "2.0"
 
 
 def test_progress_is_shown(gateway: FakeGatewayServicer, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from google.longrunning import operations_pb2
 
 from fieldwise.allocation.v1 import allocation_service_pb2 as allocation_pb
 from fieldwise.allocation.v1 import allocation_service_pb2_grpc as allocation_grpc
-from fieldwise.allocation.v1 import price_pb2
+from fieldwise.allocation.v1 import plan_pb2, price_pb2
 from fieldwise.forecast.v1 import forecast_service_pb2 as forecast_pb
 from fieldwise.forecast.v1 import forecast_service_pb2_grpc as forecast_grpc
 from fieldwise.forecast.v1 import model_service_pb2 as models_pb
@@ -261,6 +261,8 @@ class FakeAllocation(allocation_grpc.AllocationServiceServicer):
     def __init__(self, mood: Mood) -> None:
         self.mood = mood
         self.plans: list[allocation_pb.PlanTerritoriesRequest] = []
+        self.applied: list[allocation_pb.ApplyPlanRequest] = []
+        self.erased: list[str] = []
         self.periods: list[allocation_pb.PricePeriod] = []
         self.prices: price_pb2.PriceSet | None = None
         self.budgets = {"email-slots": 10.0}
@@ -280,6 +282,15 @@ class FakeAllocation(allocation_grpc.AllocationServiceServicer):
     async def PlanTerritories(self, request: Any, context: Any) -> Any:
         self.plans.append(request)
         return operations_pb2.Operation(name="operations/allocation/1")
+
+    async def EraseCustomers(self, request: Any, context: Any) -> Any:
+        await self.mood.act(context)
+        self.erased += request.customers
+        return allocation_pb.EraseCustomersResponse(plans=2, questions=1)
+
+    async def ApplyPlan(self, request: Any, context: Any) -> Any:
+        self.applied.append(request)
+        return plan_pb2.TerritoryPlan(name=request.name)
 
     async def GetPrices(self, request: Any, context: Any) -> Any:
         if self.prices is None:

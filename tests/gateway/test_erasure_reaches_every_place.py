@@ -33,6 +33,8 @@ async def test_every_place_is_on_the_receipt(world: World) -> None:
     assert world.fakes.recommend.erased == [ONE]
     assert dict(parts["recommend"].counts) == {"decisions": 2}
     assert list(parts["forecast"].model_versions) == ["models/buys-28d/versions/1"]
+    assert world.fakes.allocation.erased == [ONE]
+    assert dict(parts["allocation"].counts) == {"plans": 2, "questions": 1}
     assert parts["allocation"].remains
     assert {part.done_time.ToJsonString() for place, part in parts.items() if place != "profile"} == {
         "2017-12-25T00:00:00Z"
@@ -56,7 +58,7 @@ async def test_the_same_letter_gives_the_same_receipt(world: World) -> None:
     assert world.fakes.recommend.erased == [ONE]
 
 
-@pytest.mark.parametrize("away", ["recommend", "forecast"])
+@pytest.mark.parametrize("away", ["recommend", "forecast", "allocation"])
 async def test_a_place_that_is_away_is_finished_later(world: World, away: str) -> None:
     world.fakes.mood(away).code = grpc.StatusCode.UNAVAILABLE
     receipt = await erase(world)

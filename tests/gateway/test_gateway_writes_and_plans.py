@@ -143,6 +143,15 @@ async def test_given_accounts_are_known_by_allocation_itself(world: World) -> No
     assert world.fakes.allocation.plans[0].fingerprint == ""
 
 
+async def test_who_applies_a_plan_and_when_goes_into_its_history(world: World) -> None:
+    name = "plans/01890000-0000-7000-8000-000000000001"
+    request = pb.ApplyPlanRequest(name=name, request_id="a", actor="reps/1", note="agreed")
+    await world.gateway.ApplyPlan(request)
+    (applied,) = world.fakes.allocation.applied
+    assert (applied.name, applied.request_id, applied.actor, applied.note) == (name, "a", "reps/1", "agreed")
+    assert applied.decision_time.ToJsonString() == "2017-12-25T00:00:00Z"
+
+
 async def test_a_plan_never_rests_on_something_that_stood_in(world: World) -> None:
     await world.fakes.kill("forecast")
     with pytest.raises(grpc.aio.AioRpcError) as caught:

@@ -13,6 +13,7 @@ import grpc
 import pytest
 import pytest_asyncio
 
+from fieldwise.allocation.v1 import price_pb2
 from fieldwise.gateway.v1.jobs_service_pb2 import JobRun
 from fieldwise.profile.v1.privacy_service_pb2 import ErasureReceipt
 from fieldwise_gateway import __main__ as gateway_main
@@ -105,7 +106,14 @@ async def test_a_changed_budget_or_plan_prices_the_period_again(due: Due) -> Non
     due.fakes.allocation.plan = "plans/2"
     await due.schedule.look()
     await due.schedule.look()
-    assert len(due.fakes.allocation.periods) == 4
+    await due.schedule._jobs.run("solve-prices", "by hand")
+    assert [period.reason for period in due.fakes.allocation.periods] == [
+        price_pb2.PRICE_REASON_NEW_PERIOD,
+        price_pb2.PRICE_REASON_BUDGETS_CHANGED,
+        price_pb2.PRICE_REASON_BUDGETS_CHANGED,
+        price_pb2.PRICE_REASON_PLAN_CHANGED,
+        price_pb2.PRICE_REASON_ASKED,
+    ]
 
 
 async def test_a_training_that_failed_is_tried_again_and_keeps_no_prices_from_being_solved(due: Due) -> None:

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from benchmarks.decide.twin import wire
 from benchmarks.decide.twin.serving import serve
 from fieldwise.allocation.v1 import price_pb2
-from fieldwise_allocation import store
+from fieldwise_allocation import store, store_prices
 from fieldwise_allocation.core.terms import Window, look_up
 from fieldwise_allocation.settings import Settings
 from fieldwise_runtime.database import Database
@@ -24,7 +24,7 @@ Windows = tuple[Window[wire.PriceSet], ...]
 def read(connection: sa.Connection) -> tuple[Mapping[str, str], Windows]:
     windows = tuple(
         Window(w.version, w.valid_from, w.valid_until, price_set(price_pb2.PriceSet.FromString(w.prices)))
-        for w in store.price_sets(connection)
+        for w in store_prices.price_sets(connection)
     )
     return store.assignments(connection), windows
 

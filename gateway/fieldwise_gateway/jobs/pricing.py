@@ -1,4 +1,4 @@
-"""solve-prices: candidates of all customers, valued by recommend, priced by allocation, for the rest of the week."""
+"""solve-prices, and when it is due: candidates of all customers, valued by recommend, priced by allocation, for the rest of the week."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import uuid
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
+import grpc
+import grpc.aio
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from fieldwise.allocation.v1 import allocation_service_pb2 as allocation_pb
@@ -20,13 +22,41 @@ from fieldwise_gateway.core.names import decision_name
 _NO_DECISION = decision_name(0, 0)
 
 
-async def solve_prices(backends: Backends, now: datetime, request_id: str) -> price_pb2.PriceSet:
+async def why_due(backends: Backends, now: datetime) -> price_pb2.PriceReason.ValueType | None:
+    """Why prices have to be solved: there are none for ``now``, or they rest on another plan or on other budgets; else None.
+
+    Raises:
+        RpcError: Allocation did not answer.
+    """
+    request = allocation_pb.GetPricesRequest()
+    request.decision_time.FromDatetime(now)
+    try:
+        prices = await backends.allocation.GetPrices(request)
+    except grpc.aio.AioRpcError as error:
+        if error.code() == grpc.StatusCode.NOT_FOUND:
+            return price_pb2.PRICE_REASON_NEW_PERIOD
+        raise
+    stated = await backends.allocation.ListBudgets(allocation_pb.ListBudgetsRequest())
+    if prices.plan != stated.plan:
+        return price_pb2.PRICE_REASON_PLAN_CHANGED
+    priced = {price.resource: price.capacity for price in prices.prices}
+    if priced != {budget.resource: budget.capacity for budget in stated.budgets}:
+        return price_pb2.PRICE_REASON_BUDGETS_CHANGED
+    return None
+
+
+async def solve_prices(
+    backends: Backends,
+    now: datetime,
+    request_id: str,
+    reason: price_pb2.PriceReason.ValueType = price_pb2.PRICE_REASON_ASKED,
+) -> price_pb2.PriceSet:
     """The price set from ``now`` to the end of the week, for what decisions have left of the week's budgets.
 
     Raises:
         RpcError: A service did not answer; no prices were published then.
     """
-    return await backends.allocation.SolvePrices(_messages(backends, now, request_id), timeout=300)
+    return await backends.allocation.SolvePrices(_messages(backends, now, request_id, reason), timeout=300)
 
 
 def week_end(now: datetime) -> datetime:
@@ -36,9 +66,9 @@ def week_end(now: datetime) -> datetime:
 
 
 async def _messages(
-    backends: Backends, now: datetime, request_id: str
+    backends: Backends, now: datetime, request_id: str, reason: price_pb2.PriceReason.ValueType
 ) -> AsyncIterator[allocation_pb.SolvePricesRequest]:
-    period = allocation_pb.PricePeriod(request_id=request_id)
+    period = allocation_pb.PricePeriod(request_id=request_id, reason=reason)
     period.valid_from.FromDatetime(now)
     period.valid_until.FromDatetime(week_end(now))
     asked = recommend_pb.GetCommitmentsRequest(valid_until=period.valid_until)

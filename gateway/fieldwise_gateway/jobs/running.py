@@ -7,7 +7,9 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 
+from fieldwise.allocation.v1 import price_pb2
 from fieldwise.gateway.v1 import jobs_service_pb2 as jobs_pb
 from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.clock import BusinessClock
@@ -19,6 +21,9 @@ from fieldwise_gateway.jobs.store import JobStore
 from fieldwise_gateway.jobs.training import refresh_model, train_models
 from fieldwise_runtime.tracing import current_trace_id
 
+# At a business time and with an id of the request; gives a summary and the names of what it made.
+Work = Callable[[datetime, str], Awaitable[tuple[str, list[str]]]]
+
 
 class Jobs:
     """The jobs that there are. Two runs of the same job never overlap."""
@@ -27,7 +32,7 @@ class Jobs:
         self._backends = backends
         self._store = store
         self._clock = clock
-        self._works: dict[str, Callable[[datetime, str], Awaitable[tuple[str, list[str]]]]] = {
+        self._works: dict[str, Work] = {
             "solve-prices": self._solve_prices,
             "train-models": self._train_models,
             "refresh-models": self._refresh_models,
@@ -44,13 +49,20 @@ class Jobs:
 
     async def run(self, job: str, request_id: str) -> jobs_pb.JobRun:
         """Run a job now and keep what it did; what it raises is kept too, and raised."""
+        return await self._kept(job, request_id, self._works[job])
+
+    async def price(self, request_id: str, reason: price_pb2.PriceReason.ValueType) -> jobs_pb.JobRun:
+        """Run solve-prices, and keep with the prices why."""
+        return await self._kept("solve-prices", request_id, partial(self._solve_prices, reason=reason))
+
+    async def _kept(self, job: str, request_id: str, work: Work) -> jobs_pb.JobRun:
         async with self._locks[job]:
             now = await self._clock.refresh()
             run = jobs_pb.JobRun(job=job, trace_id=current_trace_id())
             run.decision_time.FromDatetime(now)
             begun = time.monotonic()
             try:
-                run.summary, made = await self._works[job](now, request_id)
+                run.summary, made = await work(now, request_id)
                 run.made.extend(made)
             except BaseException as error:  # A run that was cancelled is kept as one, too.
                 run.fault = str(error) or type(error).__name__
@@ -60,9 +72,7 @@ class Jobs:
                 await self._store.add(run)
             return run
 
-    def _upkeep(
-        self, work: Callable[[Backends, datetime], Awaitable[tuple[str, list[str]]]]
-    ) -> Callable[[datetime, str], Awaitable[tuple[str, list[str]]]]:
+    def _upkeep(self, work: Callable[[Backends, datetime], Awaitable[tuple[str, list[str]]]]) -> Work:
         # Each goes over what is there now, so that a repetition needs no id to be recognised by.
         return lambda now, _request_id: work(self._backends, now)
 
@@ -70,8 +80,13 @@ class Jobs:
         """The newest runs, newest first."""
         return await self._store.newest(most)
 
-    async def _solve_prices(self, now: datetime, request_id: str) -> tuple[str, list[str]]:
-        prices = await solve_prices(self._backends, now, request_id)
+    async def _solve_prices(
+        self,
+        now: datetime,
+        request_id: str,
+        reason: price_pb2.PriceReason.ValueType = price_pb2.PRICE_REASON_ASKED,
+    ) -> tuple[str, list[str]]:
+        prices = await solve_prices(self._backends, now, request_id, reason)
         scarce = sum(price.micros_per_unit > 0 for price in prices.prices)
         summary = (
             f"priced {prices.candidates} candidates of {prices.customers} customers: {scarce} of {len(prices.prices)} "

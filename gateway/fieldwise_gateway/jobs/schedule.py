@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import grpc
 import grpc.aio
 
-from fieldwise.allocation.v1 import allocation_service_pb2 as allocation_pb
+from fieldwise.allocation.v1 import price_pb2
 from fieldwise.forecast.v1 import forecast_service_pb2 as forecast_pb
 from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.clock import BusinessClock
 from fieldwise_gateway.erasing import Erasing
 from fieldwise_gateway.jobs.carrying import carry_outcomes
 from fieldwise_gateway.jobs.due import due_trainings, refresh_is_due
+from fieldwise_gateway.jobs.pricing import why_due
 from fieldwise_gateway.jobs.running import Jobs
 from fieldwise_gateway.jobs.store import JobStore
 from fieldwise_runtime.errors import FieldwiseError, reason_of
@@ -85,9 +87,12 @@ class Schedule:
             due = await due_trainings(self._backends, self._store, now)
         retrained = bool(due) and await self._guarded("train-models", self._run("train-models", now))
         with unrecorded():
-            unpriced = retrained or await self._prices_are_due(now)
-        if unpriced:
-            await self._guarded("solve-prices", self._run("solve-prices", now))
+            reason = await why_due(self._backends, now)
+        if retrained and reason is None:
+            reason = price_pb2.PRICE_REASON_MODELS_TRAINED
+        if reason is not None:
+            pricing = partial(self._jobs.price, reason=reason)
+            await self._guarded("solve-prices", self._run("solve-prices", now, pricing))
 
     async def _keep_promises(self, now: datetime) -> None:
         """What customers were promised is done without being asked for: erasures are finished, old things deleted."""
@@ -97,7 +102,9 @@ class Schedule:
         if last is None or now - last >= RETENTION_AFTER:
             await self._guarded("apply-retention", self._run("apply-retention", now))
 
-    async def _run(self, job: str, now: datetime) -> None:
+    async def _run(
+        self, job: str, now: datetime, work: Callable[[str], Awaitable[object]] | None = None
+    ) -> None:
         # Each try has an id of its own: with the id of a try that failed, the failure itself would be repeated.
         request_id = f"schedule/{now:%Y-%m-%dT%H:%M:%S}/{uuid.uuid4().hex}"
         with tracer().start_as_current_span(
@@ -107,7 +114,7 @@ class Schedule:
             set_status_on_exception=False,
         ) as span:
             try:
-                await self._jobs.run(job, request_id)
+                await (work or partial(self._jobs.run, job))(request_id)
             except BaseException as error:
                 mark_failed(span, reason_of(error))
                 raise
@@ -118,21 +125,6 @@ class Schedule:
         )
         times = [each.train_time.ToDatetime(tzinfo=UTC) for each in listed.versions]
         return max(times, default=None)
-
-    async def _prices_are_due(self, now: datetime) -> bool:
-        """Whether there are none for ``now``, or they were solved for other budgets or another plan."""
-        request = allocation_pb.GetPricesRequest()
-        request.decision_time.FromDatetime(now)
-        try:
-            prices = await self._backends.allocation.GetPrices(request)
-        except grpc.aio.AioRpcError as error:
-            if error.code() == grpc.StatusCode.NOT_FOUND:
-                return True
-            raise
-        stated = await self._backends.allocation.ListBudgets(allocation_pb.ListBudgetsRequest())
-        priced = {price.resource: price.capacity for price in prices.prices}
-        capacities = {budget.resource: budget.capacity for budget in stated.budgets}
-        return priced != capacities or prices.plan != stated.plan
 
     async def _guarded(self, what: str, work: Awaitable[object]) -> bool:
         """Whether the work succeeded; its fault is logged when it is a new one, not again with each try."""

@@ -219,10 +219,16 @@ class AsyncClient(AsyncCustomerCalls, AsyncForecastCalls, AsyncAllocationCalls):
         return await self._send(requests.GET_PLAN, gateway.GetPlanRequest(name=name), timeout)
 
     async def apply_plan(
-        self, name: str, *, request_id: str | None = None, timeout: float | None = None
+        self,
+        name: str,
+        *,
+        actor: str = "",
+        note: str = "",
+        request_id: str | None = None,
+        timeout: float | None = None,
     ) -> plan_pb2.TerritoryPlan:
-        """Put a plan in force."""
-        return await self._lead(requests.apply_plan(name, self._within(timeout), request_id))
+        """Put a plan in force; ``actor`` and ``note`` go into its history."""
+        return await self._lead(requests.apply_plan(name, self._within(timeout), request_id, actor, note))
 
     async def create_rep(
         self, rep: rep_pb2.Rep, *, request_id: str | None = None, timeout: float | None = None

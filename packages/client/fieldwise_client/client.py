@@ -219,10 +219,16 @@ class Client(CustomerCalls, ForecastCalls, AllocationCalls):
         return self._send(requests.GET_PLAN, gateway.GetPlanRequest(name=name), timeout)
 
     def apply_plan(
-        self, name: str, *, request_id: str | None = None, timeout: float | None = None
+        self,
+        name: str,
+        *,
+        actor: str = "",
+        note: str = "",
+        request_id: str | None = None,
+        timeout: float | None = None,
     ) -> plan_pb2.TerritoryPlan:
-        """Put a plan in force."""
-        return self._lead(requests.apply_plan(name, self._within(timeout), request_id))
+        """Put a plan in force; ``actor`` and ``note`` go into its history."""
+        return self._lead(requests.apply_plan(name, self._within(timeout), request_id, actor, note))
 
     def create_rep(
         self, rep: rep_pb2.Rep, *, request_id: str | None = None, timeout: float | None = None

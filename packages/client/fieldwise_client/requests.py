@@ -210,10 +210,12 @@ def plan_progress(operation: operations_pb2.Operation) -> PlanProgress | None:
     return PlanProgress(metadata.step, objective, metadata.bound if metadata.HasField("bound") else None)
 
 
-def apply_plan(name: str, patience: Patience, request_id: str | None) -> Talk[plan_pb2.TerritoryPlan]:
+def apply_plan(
+    name: str, patience: Patience, request_id: str | None, actor: str, note: str
+) -> Talk[plan_pb2.TerritoryPlan]:
     """Put a plan in force."""
     request = gateway.ApplyPlanRequest(
-        name=resource("plans", name), request_id=request_id or new_request_id()
+        name=resource("plans", name), request_id=request_id or new_request_id(), actor=actor, note=note
     )
     return (yield from ask(APPLY_PLAN, request, patience))
 

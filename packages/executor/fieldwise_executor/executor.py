@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
 from fieldwise_executor.kept import Kept
+from fieldwise_executor.standby import Readiness
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -69,9 +70,11 @@ class Executor(Protocol):
         ...
 
 
-async def opened(where: str, processes: int) -> Executor:
+async def opened(where: str, processes: int, readiness: Readiness | None = None) -> Executor:
     """The executor of a setting: ``local``, or the address of a Dask scheduler such as ``tcp://10.0.0.7:8786``.
 
+    Args:
+        readiness: How local processes are started; a cluster's are started by itself.
     Raises:
         Unavailable: Reason CLUSTER_UNAVAILABLE, no scheduler answers there.
         FailedPrecondition: Reason NO_DASK, the extra is not installed.
@@ -79,7 +82,7 @@ async def opened(where: str, processes: int) -> Executor:
     if where == LOCAL:
         from fieldwise_executor.local import LocalExecutor
 
-        return LocalExecutor(processes)
+        return LocalExecutor(processes, readiness)
     from fieldwise_executor.on_dask import DaskExecutor
 
     return await DaskExecutor.connected(where)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from fieldwise_executor.kept import Kept
 from fieldwise_executor.slices import Slice, done_one_by_one, slices, undone
+from fieldwise_executor.standby import Readiness, Standby
 from fieldwise_runtime.workers import WorkerDied, run_in_process
 
 T = TypeVar("T")
@@ -18,14 +19,16 @@ _TRIES = 2
 
 
 class LocalExecutor:
-    """A fresh process for each run or slice: one that grows, hangs or crashes takes nobody with it.
+    """A process for each run or slice: one that grows, hangs or crashes takes nobody with it.
 
     Args:
         processes: How many at once.
+        readiness: How they are started; the usual way is as fresh interpreters.
     """
 
-    def __init__(self, processes: int) -> None:
+    def __init__(self, processes: int, readiness: Readiness | None = None) -> None:
         self._processes = processes
+        self._standby = Standby(readiness or Readiness())
         self._free = asyncio.Semaphore(processes)
 
     @property
@@ -40,7 +43,8 @@ class LocalExecutor:
         on_message: Callable[[Any], None] | None = None,
     ) -> T:
         # Not limited by the number of processes: a request must not wait behind a long training.
-        return await run_in_process(work, *arguments, timeout=timeout, on_message=on_message)
+        start = self._standby.worker
+        return await run_in_process(work, *arguments, timeout=timeout, on_message=on_message, start=start)
 
     async def each(
         self,
@@ -70,7 +74,12 @@ class LocalExecutor:
             await asyncio.gather(ended, *lanes, return_exceptions=True)
 
     async def close(self) -> None:
-        """Nothing outlives its caller."""
+        """Ends the standby process; no other outlives its caller."""
+        self.end_standby()
+
+    def end_standby(self) -> None:
+        """`close` where there is no event loop."""
+        self._standby.close()
 
     async def _lane(
         self,
@@ -111,7 +120,12 @@ class LocalExecutor:
             try:
                 async with self._free:
                     await run_in_process(
-                        done_one_by_one, work, list(missing.items()), timeout=timeout, on_message=finished
+                        done_one_by_one,
+                        work,
+                        list(missing.items()),
+                        timeout=timeout,
+                        on_message=finished,
+                        start=self._standby.worker,
                     )
             except WorkerDied:
                 if not missing:

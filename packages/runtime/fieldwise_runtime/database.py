@@ -140,6 +140,9 @@ class Database:
             return
         self._closed = True
         self._write_waiting()
+        if self._probing is not None:
+            # What is still with a probe when all connections are closed stays open; one that hangs is not waited for.
+            await asyncio.wait([self._probing], timeout=_PROBE_SECONDS)
         await asyncio.to_thread(self._finish)
 
     def _finish(self) -> None:

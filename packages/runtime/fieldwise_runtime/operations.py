@@ -37,6 +37,7 @@ from fieldwise_runtime.errors import (
 )
 from fieldwise_runtime.logs import get_logger
 from fieldwise_runtime.paging import clamp_page_size, cursor_of, page_token
+from fieldwise_runtime.scrubbing import zeroing
 from fieldwise_runtime.tracing import current_trace_id, mark_failed, step
 
 log = get_logger(__name__)
@@ -207,9 +208,7 @@ class Operations:
         if name in self._running:
             raise FailedPrecondition("OPERATION_RUNNING", f"{name} is running; cancel it first")
         await self.get(name)
-        await self._db.write(
-            lambda connection: connection.execute(sa.delete(_table).where(_table.c.name == name))
-        )
+        await self._db.write(lambda connection: _forget(connection, name))
         self._unstored.pop(name, None)
 
     async def page(
@@ -425,3 +424,9 @@ def unpacked(packed: any_pb2.Any, into: Message) -> Message:
     if not packed.Unpack(into):
         raise ValueError(f"got {packed.TypeName()!r}; expected {into.DESCRIPTOR.full_name}")
     return into
+
+
+def _forget(connection: sa.Connection, name: str) -> None:
+    # Zeroed: its answer may name customers who are being erased.
+    with zeroing(connection):
+        connection.execute(sa.delete(_table).where(_table.c.name == name))

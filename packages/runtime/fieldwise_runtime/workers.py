@@ -1,34 +1,33 @@
 """Heavy work in a process of its own that can be killed, in the same trace; knows no work.
 
-A fresh interpreter per job: a solver or a training that grows, hangs or crashes takes nobody with it.
+A process per job: a solver or a training that grows, hangs or crashes takes nobody with it. It is a fresh interpreter, or
+forked from a nursery, which has imported everything already.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import pickle
 import signal
 import struct
-import subprocess
-import sys
 from collections.abc import Callable
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, TypeVar
 
 from fieldwise_runtime import deadlines, tracing
 from fieldwise_runtime.errors import DeadlineExceeded, InternalFault
 from fieldwise_runtime.logs import get_logger
-from fieldwise_runtime.worker_process import LENGTH, Job, Outcome
+from fieldwise_runtime.worker_handles import Spawned, Worker
+from fieldwise_runtime.worker_process import LENGTH, Born, Job, Outcome
 
 log = get_logger(__name__)
 
 T = TypeVar("T")
-P = ParamSpec("P")
 
 _LEAVING_SECONDS: Final = 1.5
-_POLL_SECONDS: Final = 0.01
-_THREADS: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+# Bytes of a message that is read beside the event loop.
+_LARGE: Final = 200_000
+_POLL_SECONDS: Final = 0.005
 
 
 class WorkerDied(InternalFault):
@@ -54,6 +53,7 @@ async def run_in_process(
     *arguments: object,
     timeout: float,
     on_message: Callable[[Any], None] | None = None,
+    start: Callable[[], Worker] = Spawned.started,
 ) -> T:
     """Runs ``work(*arguments)`` in a new process and returns its result.
 
@@ -63,35 +63,31 @@ async def run_in_process(
         work: A module-level function of an installed package; arguments and result must pickle.
         timeout: Seconds, further limited by the deadline of the call being served.
         on_message: Gets, in the event loop, what the work passes to `worker_process.report`, in order.
+        start: Gives the process that does it.
     Raises:
         WorkerDied: The process ended without a result.
         WorkerFailed: The work raised; a FieldwiseError is raised here as it is instead.
+        ResourceExhausted: Reason WORKER_OUT_OF_MEMORY.
         DeadlineExceeded: Reason WORKER_TIMEOUT.
     """
     name = f"{work.__module__}.{work.__qualname__}"
-    job = _job(work, arguments, name)
+    # In a thread: a job of a million pairs takes a second to write, and other calls do not wait for it.
+    job = await asyncio.to_thread(_job, work, arguments, name)
     seconds = deadlines.budget(timeout)
-    receive, send = os.pipe()
-    try:
-        process = _started(send)
-    except BaseException:
-        os.close(receive)
-        raise
-    finally:
-        os.close(send)
+    worker = start()
     patience = 0.0
     try:
         async with asyncio.timeout(seconds):
-            outcome = await _outcome(process, receive, job, name, on_message)
+            outcome = await _outcome(worker, job, name, on_message)
         patience = _LEAVING_SECONDS
     except TimeoutError:
         message = f"{name} did not finish within {seconds:g} s; give it more time or less to do"
         raise DeadlineExceeded("WORKER_TIMEOUT", message) from None
     finally:
         try:
-            await _ended(process, patience)
+            await _ended(worker, patience)
         finally:
-            _closed(process)
+            worker.close()
     result: T = _result(outcome, name)
     return result
 
@@ -107,36 +103,24 @@ def _job(work: Callable[..., object], arguments: tuple[object, ...], name: str) 
         ) from error
 
 
-def _started(send: int) -> subprocess.Popen[bytes]:
-    # Not asyncio's subprocesses: uvloop's fork the whole process, with gRPC's threads and their locks in it.
-    return subprocess.Popen(
-        [sys.executable, "-m", "fieldwise_runtime.worker_process", str(send), str(os.getpid())],
-        stdin=subprocess.PIPE,
-        pass_fds=(send,),
-        # The parent's path, so that what it can import can be imported there too.
-        env={**os.environ, **_THREADS, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-        # Ctrl-C goes to the whole foreground group; only the parent decides what it means for the work.
-        start_new_session=True,
-    )
-
-
 async def _outcome(
-    process: subprocess.Popen[bytes],
-    receive: int,
-    job: bytes,
-    name: str,
-    on_message: Callable[[Any], None] | None,
+    worker: Worker, job: bytes, name: str, on_message: Callable[[Any], None] | None
 ) -> Outcome:
-    reader, transport = await _reader(receive)
+    reader, transport = await _reader(worker.receive)
     try:
-        await _give(process, job)
+        if worker.born:
+            await _give(worker, job)
         while True:
             message = await _next(reader)
             if isinstance(message, Outcome):
                 return message
             if message is None:
-                raise WorkerDied(name, await _status(process))
-            if on_message is not None:
+                # One that died before it said who it is can only have been killed.
+                raise WorkerDied(name, await _status(worker) if worker.born else -signal.SIGKILL)
+            if isinstance(message, Born):
+                worker.meet(message.pid)
+                await _give(worker, job)
+            elif on_message is not None:
                 on_message(message[0])
     finally:
         transport.close()
@@ -150,22 +134,15 @@ async def _reader(receive: int) -> tuple[asyncio.StreamReader, asyncio.ReadTrans
     return reader, transport
 
 
-async def _give(process: subprocess.Popen[bytes], job: bytes) -> None:
+async def _give(worker: Worker, job: bytes) -> None:
     # In a thread: a job may be larger than the pipe, and is read when the worker has started.
-    await asyncio.to_thread(_feed, process, job)
+    await asyncio.to_thread(worker.feed, job)
 
 
-def _feed(process: subprocess.Popen[bytes], job: bytes) -> None:
-    assert process.stdin is not None
-    # A worker that died at once shows itself when its outcome is read.
-    with contextlib.suppress(BrokenPipeError), process.stdin:
-        process.stdin.write(job)
-
-
-async def _status(process: subprocess.Popen[bytes]) -> int:
+async def _status(worker: Worker) -> int:
     """The exit status, once there is one."""
-    # A child of Popen reports to no event loop, and a worker ends seldom.
-    while (status := process.poll()) is None:  # noqa: ASYNC110  # see above
+    # A process reports to no event loop, and a worker ends seldom.
+    while (status := worker.status()) is None:  # noqa: ASYNC110  # see above
         await asyncio.sleep(_POLL_SECONDS)
     return status
 
@@ -174,34 +151,27 @@ async def _next(reader: asyncio.StreamReader) -> Any:
     """The next message: an Outcome, a 1-tuple around a reported value, or None at the end of the pipe."""
     try:
         (length,) = struct.unpack(LENGTH, await reader.readexactly(struct.calcsize(LENGTH)))
-        # Unpickling is safe here: the other end of the pipe is a process that we started.
-        return pickle.loads(await reader.readexactly(length))  # noqa: S301  # see above
+        raw = await reader.readexactly(length)
     except asyncio.IncompleteReadError:
         return None
+    # Unpickling is safe here: the other end of the pipe is a process that we started.
+    return await asyncio.to_thread(pickle.loads, raw) if length > _LARGE else pickle.loads(raw)  # noqa: S301  # see above
 
 
-async def _ended(process: subprocess.Popen[bytes], patience: float) -> None:
+async def _ended(worker: Worker, patience: float) -> None:
     """Leaves no process behind; one that has sent its outcome gets ``patience`` seconds to send its spans."""
-    if process.poll() is not None:
+    if worker.status() is not None:
         return
     try:
         async with asyncio.timeout(patience):
-            await _status(process)
+            await _status(worker)
     except TimeoutError:
-        process.kill()
-        await _status(process)
+        worker.kill()
+        await _status(worker)
     except asyncio.CancelledError:
         # Given up while the worker was leaving: nobody waits for it any more, so it is ended here and now.
-        process.kill()
-        process.wait()
+        worker.kill_now()
         raise
-
-
-def _closed(process: subprocess.Popen[bytes]) -> None:
-    """Closes the pipe to an ended process: a call that was cancelled early never got to feeding it."""
-    assert process.stdin is not None
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.close()
 
 
 def _result(outcome: Outcome, name: str) -> Any:

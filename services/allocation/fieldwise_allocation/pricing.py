@@ -2,75 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
+import tempfile
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from pathlib import Path
 
+import numpy as np
 import sqlalchemy as sa
 
 from fieldwise.allocation.v1 import allocation_service_pb2 as service_pb2
 from fieldwise.allocation.v1 import price_pb2
-from fieldwise_allocation import budgeting, store, wire
+from fieldwise_allocation import budgeting, store, store_prices, wire
 from fieldwise_allocation.core.budgets import Budget
-from fieldwise_allocation.core.market import Candidate, Market, clear, unknown_resources
+from fieldwise_allocation.core.prices.market import Floats
+from fieldwise_allocation.core.prices.outcome import Clearing
 from fieldwise_allocation.core.terms import Window
+from fieldwise_allocation.price_intake import Intake
+from fieldwise_allocation.price_worker import columns_in, priced, priced_from
 from fieldwise_allocation.repeating import earlier_answer, remember
 from fieldwise_executor.executor import Executor
+from fieldwise_runtime import tracing
 from fieldwise_runtime.database import Database
-from fieldwise_runtime.errors import InvalidRequest, ResourceExhausted, Violation
+from fieldwise_runtime.errors import InvalidRequest, Violation
 from fieldwise_runtime.fingerprints import fingerprint
 from fieldwise_runtime.logs import get_logger
+from fieldwise_runtime.workers import run_in_process
 
 log = get_logger(__name__)
 
-# The simplex takes 3 s for 100,000 candidates and far more than in proportion beyond this many.
-MOST_CANDIDATES = 400_000
-# Violations kept: the first few hundred say what is wrong.
-MOST_VIOLATIONS = 200
+# Larger markets go to a process on this machine, which reads the files: sending them would take longer than solving.
+SENT_ALONG = 500_000
 SOLVE_SECONDS = 600.0
-
-
-@dataclass
-class _Intake:
-    """Candidates as they stream in, and everything wrong with them."""
-
-    known: frozenset[str]
-    currency: str
-    candidates: list[Candidate] = field(default_factory=list)
-    wrong: list[Violation] = field(default_factory=list)
-    customers: set[str] = field(default_factory=set)
-
-    def take(self, messages: list[price_pb2.Candidate]) -> None:
-        """All candidates of some customers.
-
-        Raises:
-            InvalidRequest: Reason FOREIGN_CURRENCY.
-            ResourceExhausted: Reason TOO_MANY_CANDIDATES.
-        """
-        wire.demand_currency(
-            ((f"candidates[{k}].value", message.value) for k, message in enumerate(messages)), self.currency
-        )
-        taken = [wire.candidate_from(message) for message in messages]
-        self._check(taken)
-        self.candidates += taken
-        self.customers |= {candidate.customer for candidate in taken}
-        if len(self.candidates) > MOST_CANDIDATES:
-            message = (
-                f"more than {MOST_CANDIDATES} candidates; send only those worth something, or fewer customers"
-            )
-            raise ResourceExhausted("TOO_MANY_CANDIDATES", message)
-
-    def _check(self, taken: list[Candidate]) -> None:
-        for k, u, resource in unknown_resources(taken, self.known):
-            remedy = "no budget has this resource; set one with SetBudgets, 0 if there is none of it"
-            self._refuse(f"candidates[{k}].uses[{u}].resource", resource, remedy)
-        for k, candidate in enumerate(taken):
-            if candidate.customer in self.customers:
-                remedy = "an earlier message has candidates of this customer; send them all in one"
-                self._refuse(f"candidates[{k}].customer", candidate.customer, remedy)
-
-    def _refuse(self, path: str, value: str, remedy: str) -> None:
-        if len(self.wrong) < MOST_VIOLATIONS:
-            self.wrong.append(Violation.of(path, value, remedy))
 
 
 async def solve(
@@ -94,20 +56,29 @@ async def solve(
     stated = await budgeting.in_force(db)
     # Read before the candidates come: a plan put in force meanwhile then shows as another one.
     plan = await db.read(store.applied_plan)
-    candidates = await _candidates(first, stream, stated, currency)
     committed = _committed(period)
-    market = Market.of(candidates, ((each.resource, _left(each, committed)) for each in stated))
-    clearing = await executor.run(clear, market, timeout=SOLVE_SECONDS)
-    prices = wire.price_set_message(market, clearing, stated, currency)
-    whole = {each.resource: each.capacity for each in stated}
+    capacity = np.array([_left(each, committed) for each in stated])
+    with tempfile.TemporaryDirectory(prefix="fieldwise-prices-") as folder:
+        intake = Intake({each.resource: i for i, each in enumerate(stated)}, currency, Path(folder))
+        await _take_in(intake, first, stream)
+        clearing = await _cleared(executor, intake, capacity)
+    prices = wire.price_set_message(clearing, stated, currency)
+    prices.customers, prices.candidates = intake.customers, intake.candidates
     for price in prices.prices:
-        price.capacity = whole[price.resource]
         price.used += committed.get(price.resource, 0.0)
+    prices.reason = period.reason or price_pb2.PRICE_REASON_ASKED
+    prices.traceparent = tracing.carry().get(tracing.TRACEPARENT, "")
     prices.valid_from.CopyFrom(period.valid_from)
     prices.valid_until.CopyFrom(period.valid_until)
     prices.plan = plan
     published = await db.write(lambda c: _publish(c, prices, period.request_id, frame))
-    log.info("prices published", prices=published.name, candidates=published.candidates, gap=published.gap)
+    log.info(
+        "prices published",
+        prices=published.name,
+        reason=price_pb2.PriceReason.Name(published.reason),
+        candidates=published.candidates,
+        gap=published.gap,
+    )
     return published
 
 
@@ -133,21 +104,26 @@ async def _frame(
     return period, first
 
 
-async def _candidates(
+async def _take_in(
+    intake: Intake,
     first: service_pb2.SolvePricesRequest,
     rest: AsyncIterator[service_pb2.SolvePricesRequest],
-    stated: tuple[Budget, ...],
-    currency: str,
-) -> list[Candidate]:
-    intake = _Intake(frozenset(budget.resource for budget in stated), currency)
-    intake.take(list(first.candidates))
+) -> None:
+    """Every message, in a thread: one of 100,000 candidates takes a third of a second, and others wait for their terms."""
+    await asyncio.to_thread(intake.take, first)
     async for message in rest:
         if message.HasField("period"):
             raise InvalidRequest([Violation.of("period", "set again", "send it in the first message only")])
-        intake.take(list(message.candidates))
+        await asyncio.to_thread(intake.take, message)
     if intake.wrong:
         raise InvalidRequest(intake.wrong)
-    return intake.candidates
+
+
+async def _cleared(executor: Executor, intake: Intake, capacity: Floats) -> Clearing:
+    if intake.candidates <= SENT_ALONG:
+        columns = await asyncio.to_thread(columns_in, intake.folder)
+        return await executor.run(priced, columns, capacity, timeout=SOLVE_SECONDS)
+    return await run_in_process(priced_from, intake.folder, capacity, timeout=SOLVE_SECONDS)
 
 
 def _publish(
@@ -157,10 +133,10 @@ def _publish(
     done = earlier_answer(connection, "SolvePrices", request_id, frame)
     if done is not None:
         return price_pb2.PriceSet.FromString(done)
-    version = store.newest_version(connection) + 1
+    version = store_prices.newest_version(connection) + 1
     prices.name = f"priceSets/{version}"
     body = prices.SerializeToString()
     window = Window(version, prices.valid_from.ToNanoseconds(), prices.valid_until.ToNanoseconds(), body)
-    store.add_price_set(connection, window)
+    store_prices.add_price_set(connection, window)
     remember(connection, "SolvePrices", request_id, frame, body)
     return prices

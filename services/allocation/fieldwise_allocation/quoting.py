@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 from google.protobuf import timestamp_pb2
+from opentelemetry import trace
 
 from fieldwise.allocation.v1 import allocation_service_pb2 as service_pb2
 from fieldwise.allocation.v1 import price_pb2
 from fieldwise.type.v1 import provenance_pb2
-from fieldwise_allocation import store
+from fieldwise_allocation import store, store_prices
 from fieldwise_allocation.core.terms import Standing, Window, in_force, look_up
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import NotFound, Unavailable
 from fieldwise_runtime.logs import get_logger
+from fieldwise_runtime.tracing import parse_traceparent
 
 log = get_logger(__name__)
 
@@ -37,6 +39,7 @@ class Quotes:
         self._revision = ""
         self._reps: dict[str, str] = {}
         self._windows: tuple[Window[price_pb2.PriceSet], ...] = ()
+        self._solves: Mapping[int, trace.SpanContext] = {}
         self._looking: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -55,17 +58,21 @@ class Quotes:
         read = await self._db.read(lambda connection: _read(connection, known))
         if read is not None:
             self._revision, self._reps, self._windows = read
+            self._solves = _solves(self._windows)
 
     def look_up(
         self, customers: Sequence[str], decision_time: timestamp_pb2.Timestamp
     ) -> service_pb2.LookUpTermsResponse:
-        """Reps and prices at a moment: no database, no waiting."""
+        """Reps and prices at a moment: no database, no waiting. The call's span is linked to the solve of the prices."""
         terms = look_up(customers, self._reps, self._windows, decision_time.ToNanoseconds())
         part = provenance_pb2.Part(name="allocation", state=_STATES[terms.standing])
         if terms.window is None:
             part.detail = "no prices hold yet; solve them with SolvePrices"
             return service_pb2.LookUpTermsResponse(reps=terms.reps, part=part)
         _date(part, terms.window, terms.standing, decision_time)
+        solve = self._solves.get(terms.window.version)
+        if solve is not None:
+            trace.get_current_span().add_link(solve)
         return service_pb2.LookUpTermsResponse(reps=terms.reps, price_set=terms.window.prices, part=part)
 
     def prices(self, decision_time: timestamp_pb2.Timestamp) -> price_pb2.PriceSet:
@@ -100,9 +107,15 @@ def _read(
         return None
     windows = tuple(
         Window(w.version, w.valid_from, w.valid_until, price_pb2.PriceSet.FromString(w.prices))
-        for w in store.price_sets(connection)
+        for w in store_prices.price_sets(connection)
     )
     return revision, store.assignments(connection), windows
+
+
+def _solves(windows: Sequence[Window[price_pb2.PriceSet]]) -> dict[int, trace.SpanContext]:
+    """Where each price set was solved, by its version."""
+    found = ((window.version, parse_traceparent(window.prices.traceparent)) for window in windows)
+    return {version: context for version, context in found if context is not None}
 
 
 def _date(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import sqlalchemy as sa
 
 from fieldwise_allocation import store
@@ -20,6 +22,26 @@ def earlier_answer(connection: sa.Connection, kind: str, request_id: str, finger
     if before.fingerprint != fingerprint:
         raise request_id_reused(request_id)
     return before.answer
+
+
+def once(
+    connection: sa.Connection,
+    kind: str,
+    request_id: str,
+    fingerprint: str,
+    work: Callable[[sa.Connection], str],
+) -> str:
+    """Does work for a new request only; gives the name that the work gave, then or before.
+
+    Raises:
+        AlreadyExists: Reason REQUEST_ID_REUSED.
+    """
+    before = earlier_answer(connection, kind, request_id, fingerprint)
+    if before is not None:
+        return before.decode()
+    name = work(connection)
+    remember(connection, kind, request_id, fingerprint, name.encode())
+    return name
 
 
 def remember(connection: sa.Connection, kind: str, request_id: str, fingerprint: str, answer: bytes) -> None:

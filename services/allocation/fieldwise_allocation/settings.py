@@ -21,3 +21,21 @@ class Settings:
     database_url: str = settings.service_database_url("allocation")
     executor: str = executor_place()
     executor_processes: int = executor_processes()
+    plans_need_approval: bool = settings.setting(
+        "FIELDWISE_PLANS_NEED_APPROVAL",
+        default=False,
+        parse=settings.boolean,
+        doc="whether a plan must be approved (`fieldwise plan approve`) before it is put in force: true or false",
+    )
+    standby_solver: int = settings.setting(
+        "FIELDWISE_STANDBY_SOLVER",
+        default=1,
+        parse=settings.whole_number(at_least=0, at_most=1),
+        doc="1: from the first plan on a process keeps ready what solvers need, and plans start at once; 0: each starts afresh",
+    )
+    solver_memory_gib: int = settings.setting(
+        "FIELDWISE_SOLVER_MEMORY_GIB",
+        default=8,
+        parse=settings.whole_number(at_least=0, at_most=4096),
+        doc="memory that one solver process may allocate, in GiB; 0 sets no limit",
+    )

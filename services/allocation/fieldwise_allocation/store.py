@@ -1,7 +1,6 @@
-"""The allocation database: reps, plans, assignments, budgets, price sets; takes and returns core values and bytes.
+"""The allocation database: reps, assignments in force, budgets; takes and returns core values and bytes.
 
-Plans and price sets are kept as the bytes they were answered with: nothing here looks into them. Functions take the
-connection of the transaction they belong to; they neither begin nor commit one.
+Functions take the connection of the transaction they belong to; they neither begin nor commit one.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import sqlalchemy as sa
 
 from fieldwise_allocation.core.budgets import Budget
 from fieldwise_allocation.core.question import Place, Rep
-from fieldwise_allocation.core.terms import Window
 from fieldwise_runtime.database import upsert
 
 _metadata: Final = sa.MetaData()
@@ -27,12 +25,8 @@ _reps: Final = sa.Table(
     sa.Column("latitude", sa.Float),
     sa.Column("longitude", sa.Float),
     sa.Column("skills", sa.JSON),
-)
-_plans: Final = sa.Table(
-    "plans",
-    _metadata,
-    sa.Column("name", sa.String(64), primary_key=True),
-    sa.Column("body", sa.LargeBinary),
+    sa.Column("share", sa.Float),
+    sa.Column("free_home", sa.Boolean),
 )
 _assignments: Final = sa.Table(
     "assignments",
@@ -46,14 +40,6 @@ _budgets: Final = sa.Table(
     sa.Column("resource", sa.String(128), primary_key=True),
     sa.Column("unit", sa.String(16)),
     sa.Column("capacity", sa.Float),
-)
-_price_sets: Final = sa.Table(
-    "price_sets",
-    _metadata,
-    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("valid_from", sa.BigInteger),
-    sa.Column("valid_until", sa.BigInteger),
-    sa.Column("body", sa.LargeBinary),
 )
 _answered: Final = sa.Table(
     "answered_requests",
@@ -69,8 +55,6 @@ _state: Final = sa.Table(
     sa.Column("key", sa.String(32), primary_key=True),
     sa.Column("value", sa.String(128)),
 )
-# Prices are solved once a week and when something changes: enough for a year back, and a few megabytes at most.
-PRICE_SETS_READ: Final = 64
 _APPLIED: Final = "applied_plan"
 _REVISION: Final = "revision"
 
@@ -105,6 +89,8 @@ def add_rep(connection: sa.Connection, new: Rep) -> None:
         "latitude": new.home.latitude if new.home else None,
         "longitude": new.home.longitude if new.home else None,
         "skills": sorted(new.skills),
+        "share": new.share,
+        "free_home": new.free_home,
     }
     connection.execute(sa.insert(_reps).values(values))
 
@@ -119,18 +105,18 @@ def remove_rep(connection: sa.Connection, name: str) -> bool:
 
 def _rep(row: sa.Row[tuple[object, ...]]) -> Rep:
     home = None if row.latitude is None else Place(row.latitude, row.longitude)
-    return Rep(row.name, row.hours, home, frozenset(row.skills), row.display_name)
+    return Rep(
+        row.name,
+        row.hours,
+        home,
+        frozenset(row.skills),
+        row.display_name,
+        share=row.share,
+        free_home=bool(row.free_home),
+    )
 
 
-# ---- plans and assignments ----------------------------------------------------------------------------------------
-
-
-def add_plan(connection: sa.Connection, name: str, body: bytes) -> None:
-    connection.execute(sa.insert(_plans).values(name=name, body=body))
-
-
-def plan(connection: sa.Connection, name: str) -> bytes | None:
-    return connection.execute(sa.select(_plans.c.body).where(_plans.c.name == name)).scalar()
+# ---- assignments in force ----------------------------------------------------------------------------------------
 
 
 def applied_plan(connection: sa.Connection) -> str:
@@ -148,12 +134,24 @@ def put_in_force(connection: sa.Connection, name: str, rep_of: Mapping[str, str]
     touch(connection)
 
 
+def rep_serving(connection: sa.Connection, account: str) -> str | None:
+    """The rep of one account, as the plan in force has it."""
+    wanted = _assignments.c.account == account
+    return connection.execute(sa.select(_assignments.c.rep).where(wanted)).scalar()
+
+
+def forget_accounts(connection: sa.Connection, accounts: Iterable[str]) -> None:
+    """Takes accounts out of the assignments in force."""
+    connection.execute(sa.delete(_assignments).where(_assignments.c.account.in_(list(accounts))))
+    touch(connection)
+
+
 def assignments(connection: sa.Connection) -> dict[str, str]:
     """The rep of each account, as the plan in force has it."""
     return {row.account: row.rep for row in connection.execute(sa.select(_assignments))}
 
 
-# ---- budgets and prices -------------------------------------------------------------------------------------------
+# ---- budgets -----------------------------------------------------------------------------------------------------------------------
 
 
 def budgets(connection: sa.Connection) -> tuple[Budget, ...]:
@@ -167,29 +165,6 @@ def replace_budgets(connection: sa.Connection, new: Iterable[Budget]) -> None:
     rows = [{"resource": b.resource, "unit": b.unit, "capacity": b.capacity} for b in new]
     if rows:
         connection.execute(sa.insert(_budgets), rows)
-
-
-def newest_version(connection: sa.Connection) -> int:
-    """Version of the newest price set; 0 before the first."""
-    return connection.execute(sa.select(sa.func.max(_price_sets.c.version))).scalar() or 0
-
-
-def add_price_set(connection: sa.Connection, window: Window[bytes]) -> None:
-    values = {
-        "version": window.version,
-        "valid_from": window.valid_from,
-        "valid_until": window.valid_until,
-        "body": window.prices,
-    }
-    connection.execute(sa.insert(_price_sets).values(values))
-    touch(connection)
-
-
-def price_sets(connection: sa.Connection) -> tuple[Window[bytes], ...]:
-    """The newest price sets, oldest version first; what `PRICE_SETS_READ` leaves out ended long ago."""
-    newest = sa.select(_price_sets).order_by(_price_sets.c.version.desc()).limit(PRICE_SETS_READ)
-    rows = connection.execute(newest).all()
-    return tuple(Window(row.version, row.valid_from, row.valid_until, row.body) for row in reversed(rows))
 
 
 # ---- requests and revision ----------------------------------------------------------------------------------------

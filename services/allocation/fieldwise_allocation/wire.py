@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from google.type import latlng_pb2
 
-from fieldwise.allocation.v1 import allocation_service_pb2 as service_pb2
-from fieldwise.allocation.v1 import plan_pb2, price_pb2, rep_pb2
+from fieldwise.allocation.v1 import price_pb2, rep_pb2
 from fieldwise.type.v1 import money_pb2
 from fieldwise_allocation.core import budgets
-from fieldwise_allocation.core.market import Candidate, Clearing, Market
-from fieldwise_allocation.core.plan import Measure, Plan
-from fieldwise_allocation.core.question import Account, Place, Question, Rep, Rules
-from fieldwise_runtime.errors import InvalidRequest, Violation
+from fieldwise_allocation.core.prices.outcome import Clearing
+from fieldwise_allocation.core.question import Place, Rep
+from fieldwise_runtime.errors import FailedPrecondition, InvalidRequest, Violation
 
 MICROS = 1_000_000
+MOST_MICROS = 2**63 - 1
 
 
 def money(amount: float, currency: str) -> money_pb2.Money:
-    """Whole currency units as micros, to the nearest."""
-    return money_pb2.Money(currency_code=currency, micros=round(amount * MICROS))
+    """Whole currency units as micros, to the nearest.
+
+    Raises:
+        FailedPrecondition: Reason AMOUNT_TOO_LARGE, more than a message can state.
+    """
+    micros = round(amount * MICROS)
+    if abs(micros) > MOST_MICROS:
+        message = f"an amount of the answer is {amount:.4g} {currency}, above {MOST_MICROS / MICROS:.4g}; state smaller amounts"
+        raise FailedPrecondition("AMOUNT_TOO_LARGE", message)
+    return money_pb2.Money(currency_code=currency, micros=micros)
 
 
 def demand_currency(stated: Iterable[tuple[str, money_pb2.Money]], currency: str) -> None:
@@ -45,7 +51,15 @@ def demand_currency(stated: Iterable[tuple[str, money_pb2.Money]], currency: str
 
 def rep_from(message: rep_pb2.Rep) -> Rep:
     home = _place(message.home) if message.HasField("home") else None
-    return Rep(message.name, message.hours_per_week, home, frozenset(message.skills), message.display_name)
+    return Rep(
+        message.name,
+        message.hours_per_week,
+        home,
+        frozenset(message.skills),
+        message.display_name,
+        share=message.share_of_full_time or 1.0,
+        free_home=message.free_home,
+    )
 
 
 def rep_message(rep: Rep) -> rep_pb2.Rep:
@@ -53,6 +67,9 @@ def rep_message(rep: Rep) -> rep_pb2.Rep:
     message = rep_pb2.Rep(
         name=rep.name, display_name=rep.display_name, hours_per_week=rep.hours, skills=sorted(rep.skills)
     )
+    # Full time is the default: it goes unsaid, and a rep comes back as he was sent.
+    message.share_of_full_time = 0.0 if rep.share == 1 else rep.share
+    message.free_home = rep.free_home
     if rep.home is not None:
         message.home.latitude, message.home.longitude = rep.home.latitude, rep.home.longitude
     return message
@@ -70,142 +87,27 @@ def _place(message: latlng_pb2.LatLng) -> Place:
     return Place(message.latitude, message.longitude)
 
 
-# ---- territories --------------------------------------------------------------------------------------------------
-
-
-def question_from(
-    request: service_pb2.PlanTerritoriesRequest, stored: Sequence[Rep], currency: str
-) -> Question:
-    """The question in a request; without reps of its own it is asked of all that are stored.
-
-    Raises:
-        InvalidRequest: An amount of another currency, a negative value, a time limit below a second.
-    """
-    valued = [
-        (f"accounts[{j}].value", a.value) for j, a in enumerate(request.accounts) if a.HasField("value")
-    ]
-    demand_currency(valued, currency)
-    wrong = [
-        Violation.of(f"{path}.micros", amount.micros, "give 0 or more")
-        for path, amount in valued
-        if amount.micros < 0
-    ]
-    limit = request.rules.time_limit_seconds
-    if 0 < limit < 1:
-        wrong.append(Violation.of("rules.time_limit_seconds", limit, "give 1 to 600, or 0 for 10"))
-    if wrong:
-        raise InvalidRequest(wrong)
-    reps = tuple(rep_from(rep) for rep in request.reps) or tuple(stored)
-    return Question(tuple(_account(account) for account in request.accounts), reps, _rules(request.rules))
-
-
-def _account(message: plan_pb2.Account) -> Account:
-    return Account(
-        name=message.name,
-        hours=message.workload_hours,
-        value=message.value.micros / MICROS,
-        place=_place(message.place) if message.HasField("place") else None,
-        needs=frozenset(message.needs_skills),
-        incumbent=message.incumbent,
-        locked=message.locked,
-    )
-
-
-def _rules(message: plan_pb2.TerritoryRules) -> Rules:
-    default = Rules()
-    return Rules(
-        band=message.workload_band or default.band,
-        kilometre_cost=message.kilometre_cost or default.kilometre_cost,
-        move_cost=message.move_cost or default.move_cost,
-        seconds=message.time_limit_seconds or default.seconds,
-    )
-
-
-def plan_message(question: Question, plan: Plan, currency: str) -> plan_pb2.TerritoryPlan:
-    """The plan without its name, its time and its seconds."""
-    names = [rep.name for rep in question.reps]
-    message = plan_pb2.TerritoryPlan(
-        objective=plan.objective,
-        bound=plan.bound,
-        gap=plan.gap,
-        travel_km=float(plan.km.sum()),
-        moves=sum(plan.moved),
-        outside_band=plan.outside_band,
-    )
-    moved = [a.value for a, away in zip(question.accounts, plan.moved, strict=True) if away]
-    message.value_moved.CopyFrom(money(sum(moved), currency))
-    message.assignments.extend(
-        plan_pb2.Assignment(account=account.name, rep=names[i], moved=away, reason=reason, travel_km=km)
-        for account, i, away, reason, km in zip(
-            question.accounts, plan.rep_of.tolist(), plan.moved, plan.reasons, plan.km.tolist(), strict=True
-        )
-    )
-    message.loads.extend(_loads(plan, names, currency))
-    if plan.incumbent is not None:
-        message.incumbent.CopyFrom(_measure(plan.incumbent))
-    if plan.nearest is not None:
-        message.nearest_rep.CopyFrom(_measure(plan.nearest))
-    return message
-
-
-def _loads(plan: Plan, names: Sequence[str], currency: str) -> Iterable[plan_pb2.RepLoad]:
-    held = Counter(plan.rep_of.tolist())
-    return (
-        plan_pb2.RepLoad(
-            rep=name,
-            accounts=held[i],
-            workload_hours=plan.loads[i],
-            target_hours=plan.targets[i],
-            value=money(float(plan.values[i]), currency),
-            hour_price=plan.hour_prices[i],
-        )
-        for i, name in enumerate(names)
-    )
-
-
-def _measure(measure: Measure) -> plan_pb2.PlanMeasure:
-    return plan_pb2.PlanMeasure(
-        objective=measure.objective,
-        travel_km=measure.travel_km,
-        worst_deviation=measure.worst_deviation,
-        skill_faults=measure.skill_faults,
-    )
-
-
 # ---- prices -------------------------------------------------------------------------------------------------------
 
 
-def candidate_from(message: price_pb2.Candidate) -> Candidate:
-    """Amounts of a resource named twice are added up; amounts of 0 are left out."""
-    uses: dict[str, float] = {}
-    for use in message.uses:
-        if use.amount > 0:
-            uses[use.resource] = uses.get(use.resource, 0.0) + use.amount
-    value = message.value.micros / MICROS
-    return Candidate(message.customer, message.action, value, tuple(sorted(uses.items())), message.assumed)
-
-
 def price_set_message(
-    market: Market, clearing: Clearing, stated: Sequence[budgets.Budget], currency: str
+    clearing: Clearing, stated: Sequence[budgets.Budget], currency: str
 ) -> price_pb2.PriceSet:
-    """The price set without its name and its time; ``stated`` gives the units."""
-    units = {budget.resource: budget.unit for budget in stated}
-    priced = zip(market.capacity, clearing.prices, clearing.used, strict=True)
+    """The price set without its name and its time; ``stated`` are the budgets, in the order of the prices."""
+    priced = zip(stated, clearing.price.tolist(), clearing.used.tolist(), strict=True)
     return price_pb2.PriceSet(
         prices=[
             price_pb2.Price(
-                resource=resource,
-                unit=units[resource],
+                resource=budget.resource,
+                unit=budget.unit,
                 micros_per_unit=price * MICROS,
-                capacity=capacity,
+                capacity=budget.capacity,
                 used=used,
             )
-            for (resource, capacity), price, used in priced
+            for budget, price, used in priced
         ],
         value=money(clearing.value, currency),
         bound=money(clearing.bound, currency),
         gap=clearing.gap,
         assumed_share=min(1.0, clearing.assumed_share),
-        customers=len({candidate.customer for candidate in market.candidates}),
-        candidates=len(market.candidates),
     )

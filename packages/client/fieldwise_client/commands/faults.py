@@ -12,6 +12,7 @@ import typer
 from fieldwise_client.caller import Channels
 from fieldwise_client.client import Client
 from fieldwise_client.errors import FieldwiseError
+from fieldwise_client.plan.table import FilesAreWrong
 from fieldwise_client.supervisor.places import find
 
 
@@ -24,10 +25,13 @@ def client_for(data: Path, *, timeout: float = 5.0) -> Client:
 
 @contextmanager
 def faults_told() -> Iterator[None]:
-    """Tell a person what went wrong, a line per wrong field, and end with exit code 1."""
+    """Tell a person what went wrong, a line per wrong field or place in a file, and end with exit code 1."""
     try:
         yield
     except FieldwiseError as error:
         lines = [str(violation) for violation in error.violations] or [str(error)]
         typer.echo("\n".join(lines), err=True)
+        raise typer.Exit(1) from None
+    except FilesAreWrong as wrong:
+        typer.echo(str(wrong), err=True)
         raise typer.Exit(1) from None

@@ -30,11 +30,14 @@ def register(app: typer.Typer) -> None:
 
 
 def trace(
-    name: Annotated[str, typer.Argument(help="decisions/{uuid}, traces/{hex}, or the bare id.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="decisions/{uuid}, traces/{hex}, or the bare id; logs name the trace of a plan."),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     data: Data = Path(DEFAULT_DATA),
 ) -> None:
-    """Show the trace of a decision as a waterfall; exit code 3 when a service is missing in it."""
+    """Show the trace of a decision, a plan or any other call as a waterfall; exit code 3 when a service is missing in it."""
     with faults_told(), client_for(data) as client:
         found = complete_trace(client, name)
         width = max(80, min(140, shutil.get_terminal_size((100, 24)).columns))

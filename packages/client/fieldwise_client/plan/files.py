@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from fieldwise_client.plan.features import SUFFIXES, read_features
 from fieldwise_client.plan.table import Fault, FilesAreWrong, Row, Table, read_table
 
 T = TypeVar("T")
@@ -15,6 +16,8 @@ T = TypeVar("T")
 _YES = frozenset({"1", "true", "yes", "y", "x", "是"})
 _NO = frozenset({"", "0", "false", "no", "n", "否"})
 _MOST_HOURS = 80.0
+_MOST_VISITS = 100.0
+_MORE_OF_ACCOUNTS = ("lat", "lon", "needs_skills", "locked", "visit_hours", "visits_per_week", "area")
 
 
 @dataclass(frozen=True)
@@ -36,16 +39,25 @@ class Account:
     needs_skills: tuple[str, ...]
     locked: bool
     incumbent: str = ""
+    visit_hours: float = 0.0
+    visits_per_week: float = 0.0
+    area: str = ""
+
+    @property
+    def hours(self) -> float:
+        """Hours a week at the account, visits included and the way to them left out."""
+        return self.workload_hours + self.visits_per_week * self.visit_hours
 
 
 @dataclass(frozen=True)
 class Rep:
-    """One line of reps.csv."""
+    """One line of reps.csv; ``share`` is that of full time, 0 means all of it."""
 
     name: str
     home: Place | None
     hours_per_week: float
     skills: tuple[str, ...]
+    share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -66,11 +78,9 @@ def read_question(accounts: Path, reps: Path, incumbent: Path | None = None) -> 
     Raises:
         FilesAreWrong: With every fault of all files.
     """
-    account_table = read_table(
-        accounts, ("name", "workload_hours", "value"), ("lat", "lon", "needs_skills", "locked")
-    )
-    rep_table = read_table(reps, ("name", "hours_per_week"), ("lat", "lon", "skills"))
-    now_table = read_table(incumbent, ("account", "rep")) if incumbent else Table("", (), (), ())
+    account_table = _table(accounts, ("name", "workload_hours", "value"), _MORE_OF_ACCOUNTS)
+    rep_table = _table(reps, ("name", "hours_per_week"), ("lat", "lon", "skills", "share"))
+    now_table = _table(incumbent, ("account", "rep")) if incumbent else Table("", (), (), ())
     faults: list[Fault] = []
     found_reps = _each(rep_table, _rep, faults)
     found_accounts = _each(account_table, _account, faults)
@@ -95,6 +105,26 @@ def read_question(accounts: Path, reps: Path, incumbent: Path | None = None) -> 
     )
 
 
+def read_practice(file: Path) -> dict[str, str]:
+    """Who had what before: accounts and their reps, an empty rep for nobody.
+
+    Raises:
+        FilesAreWrong: With every fault of the file.
+    """
+    table = _table(file, ("account", "rep"))
+    faults = [*table.faults, *_doubled(table, "account")]
+    if faults:
+        raise FilesAreWrong(faults)
+    return {row["account"]: row["rep"] for row in table.rows}
+
+
+def _table(file: Path, required: Sequence[str], optional: Sequence[str] = ()) -> Table:
+    """A CSV file, or a GeoJSON file by its suffix."""
+    if file.suffix.lower() in SUFFIXES:
+        return read_features(file, required, optional)
+    return read_table(file, required, optional)
+
+
 def _each(table: Table, read: Callable[[Table, Row, list[Fault]], T], faults: list[Fault]) -> list[T]:
     faults += table.faults
     faults += _doubled(table, "name")
@@ -114,6 +144,9 @@ def _account(table: Table, row: Row, faults: list[Fault]) -> Account:
         value=_number(table, row, "value", 0.0, 1e12, faults),
         needs_skills=_skills(row["needs_skills"]),
         locked=_yes_or_no(table, row, "locked", faults),
+        visit_hours=_number_or_none(table, row, "visit_hours", _MOST_HOURS, faults),
+        visits_per_week=_number_or_none(table, row, "visits_per_week", _MOST_VISITS, faults),
+        area=row["area"],
     )
 
 
@@ -122,7 +155,8 @@ def _rep(table: Table, row: Row, faults: list[Fault]) -> Rep:
     hours = _number(table, row, "hours_per_week", 0.0, _MOST_HOURS, faults)
     if hours == 0 and len(faults) == before:
         faults.append(table.fault(row, "hours_per_week", "give more than 0, or remove the rep"))
-    return Rep(_name(table, row, faults), _place(table, row, faults), hours, _skills(row["skills"]))
+    share = _number_or_none(table, row, "share", 1.0, faults)
+    return Rep(_name(table, row, faults), _place(table, row, faults), hours, _skills(row["skills"]), share)
 
 
 def _name(table: Table, row: Row, faults: list[Fault]) -> str:
@@ -147,6 +181,11 @@ def _number(table: Table, row: Row, column: str, low: float, high: float, faults
         faults.append(table.fault(row, column, f"give a number from {low:g} to {high:g}"))
         return 0.0
     return value
+
+
+def _number_or_none(table: Table, row: Row, column: str, high: float, faults: list[Fault]) -> float:
+    """The number in a cell, 0 for an empty one."""
+    return _number(table, row, column, 0.0, high, faults) if row[column] else 0.0
 
 
 def _yes_or_no(table: Table, row: Row, column: str, faults: list[Fault]) -> bool:

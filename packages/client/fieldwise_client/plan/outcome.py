@@ -18,7 +18,10 @@ _PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}")
 
 @dataclass(frozen=True)
 class Line:
-    """One account in the plan. ``before`` is empty when nobody had it; ``account`` is None when only its name is known."""
+    """One account in the plan.
+
+    ``before`` is empty when nobody had it, ``k_means`` where that was not made; ``account`` is None when only its name is known.
+    """
 
     name: str
     rep: str
@@ -27,6 +30,7 @@ class Line:
     reason: str
     travel_km: float
     account: Account | None
+    k_means: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,9 @@ def account_messages(question: Question, currency: str) -> list[plan_pb2.Account
             needs_skills=account.needs_skills,
             incumbent=ids.get(account.incumbent, ""),
             locked=account.locked,
+            visit_hours=account.visit_hours,
+            visits_per_week=account.visits_per_week,
+            area=account.area,
         )
         for account in question.accounts
     ]
@@ -100,22 +107,36 @@ def rep_messages(question: Question) -> list[rep_pb2.Rep]:
             home=_latlng(rep.home),
             hours_per_week=rep.hours_per_week,
             skills=rep.skills,
+            share_of_full_time=rep.share,
         )
         for rep in question.reps
     ]
 
 
-def read_outcome(plan: plan_pb2.TerritoryPlan, question: Question) -> Outcome:
-    """Join the plan with its question; without files in the question the plan's own names stand."""
-    names = {made: name for name, made in rep_ids(question.reps).items()}
+def read_outcome(
+    plan: plan_pb2.TerritoryPlan, question: Question, names: Mapping[str, str] | None = None
+) -> Outcome:
+    """Join the plan with its question; without files in the question the plan's own names stand.
+
+    Args:
+        names: The planner's name of each ``reps/{id}``; by default those that the question's reps are sent under.
+    """
+    if names is None:
+        names = {made: name for name, made in rep_ids(question.reps).items()}
     accounts = {account.name: account for account in question.accounts}
     reps = {rep.name: rep for rep in question.reps}
-    lines = tuple(_line(each, accounts.get(each.account), names) for each in plan.assignments)
     loads = tuple(_load(each, names, reps) for each in plan.loads)
+    usual = [loads[seat].rep for seat in plan.k_means_rep] or [""] * len(plan.assignments)
+    lines = tuple(
+        _line(each, accounts.get(each.account), names, k_means)
+        for each, k_means in zip(plan.assignments, usual, strict=True)
+    )
     return Outcome(lines, loads, plan)
 
 
-def _line(assignment: plan_pb2.Assignment, account: Account | None, names: Mapping[str, str]) -> Line:
+def _line(
+    assignment: plan_pb2.Assignment, account: Account | None, names: Mapping[str, str], k_means: str
+) -> Line:
     return Line(
         name=assignment.account,
         rep=names.get(assignment.rep, short(assignment.rep)),
@@ -124,15 +145,18 @@ def _line(assignment: plan_pb2.Assignment, account: Account | None, names: Mappi
         reason=assignment.reason,
         travel_km=assignment.travel_km,
         account=account,
+        k_means=k_means,
     )
 
 
 def _load(load: plan_pb2.RepLoad, names: Mapping[str, str], reps: Mapping[str, Rep]) -> Load:
     name = names.get(load.rep, short(load.rep))
     rep = reps.get(name)
+    chosen = load.chosen_home
+    home = Place(chosen.latitude, chosen.longitude) if load.HasField("chosen_home") else None
     return Load(
         rep=name,
-        home=rep.home if rep else None,
+        home=home or (rep.home if rep else None),
         accounts=load.accounts,
         hours=load.workload_hours,
         target_hours=load.target_hours,

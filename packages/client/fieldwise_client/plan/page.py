@@ -50,6 +50,8 @@ def page_data(outcome: Outcome, title: str, band: float) -> dict[str, Any]:
         "seconds": plan.solve_seconds,
         "incumbent": _measure(plan.incumbent) if plan.HasField("incumbent") else None,
         "nearest": _measure(plan.nearest_rep) if plan.HasField("nearest_rep") else None,
+        "kMeans": _measure(plan.k_means) if plan.HasField("k_means") else None,
+        "broken": plan.breach_count,
         "reps": [_rep(load, style) for load, style in zip(outcome.loads, styles, strict=True)],
         "accounts": [_account(line, position) for line in outcome.lines],
     }
@@ -92,20 +94,21 @@ def _rep(load: Load, style: tuple[str, str]) -> dict[str, Any]:
 
 
 def _account(line: Line, position: dict[str, int]) -> list[Any]:
-    """[name, lat, lon, hours, value, rep, rep before, km, reason, moved]; reps by position, -1 for none."""
+    """[name, lat, lon, hours, value, rep, rep before, km, reason, moved, rep under K-means]; reps by position, -1 for none."""
     known = line.account
     place = known.place if known else None
     return [
         line.name,
         place.lat if place else None,
         place.lon if place else None,
-        known.workload_hours if known else None,
+        known.hours if known else None,
         known.value if known else None,
         position.get(line.rep, -1),
         position.get(line.before, -1),
         round(line.travel_km, 1),
         line.reason,
         int(line.moved),
+        position.get(line.k_means, -1),
     ]
 
 
@@ -114,5 +117,6 @@ def _measure(measure: PlanMeasure) -> dict[str, Any]:
         "objective": measure.objective,
         "km": measure.travel_km,
         "deviation": measure.worst_deviation,
-        "skillFaults": measure.skill_faults,
+        "moves": measure.moves,
+        "broken": sum(each.count for each in measure.broken),
     }

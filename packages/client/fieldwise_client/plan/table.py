@@ -83,9 +83,19 @@ def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()
         for number, cells in lines[1:]
         if len(cells) > len(columns)
     ]
-    if not rows:
-        faults.append(Fault(path.name, 2, "line", "", "give at least one line below the header"))
+    faults += _empty_faults(path.name, rows)
     return Table(path.name, columns, tuple(rows), tuple(faults))
+
+
+def form_faults(
+    file: str, columns: Sequence[str], rows: Sequence[Row], required: Sequence[str], optional: Sequence[str]
+) -> list[Fault]:
+    """What is wrong with the form of a table from another kind of file: columns and rows that are missing."""
+    return [*_header_faults(file, columns, required, optional), *_empty_faults(file, rows)]
+
+
+def _empty_faults(file: str, rows: Sequence[Row]) -> list[Fault]:
+    return [] if rows else [Fault(file, 2, "line", "", "give at least one line below the header")]
 
 
 def decoded(raw: bytes) -> str:

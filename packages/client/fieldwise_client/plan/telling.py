@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
+from fieldwise.allocation.v1.plan_pb2 import PlanMeasure, TerritoryPlan
 from fieldwise_client.plan.outcome import Outcome
 from fieldwise_client.requests import PlanProgress
 
@@ -25,6 +26,11 @@ class ProgressLine:
         self._stream.write(f"\r{text}{padding}" if self._overwrites else f"{text}\n")
         self._stream.flush()
         self._shown = text
+
+    def tell(self, progress: PlanProgress | None) -> None:
+        """Show how far the plan is, where that is known."""
+        if progress is not None:
+            self.show(progress)
 
     def end(self, words: str = "") -> None:
         """Leave the line; say the last words."""
@@ -48,20 +54,42 @@ def progress_text(progress: PlanProgress) -> str:
 
 
 def headline(outcome: Outcome) -> str:
-    """The plan's figures, beside today's and beside the nearest rep, as a small table."""
+    """The plan's figures, beside today's, those of K-means and of the nearest rep, as a small table."""
     plan = outcome.plan
-    rows = [("this plan", plan.objective, plan.travel_km, outcome.worst_deviation)]
+    own = _Row(
+        "this plan", plan.objective, plan.travel_km, outcome.worst_deviation, plan.moves, plan.breach_count
+    )
+    rows = [own]
     if plan.HasField("incumbent"):
-        today = plan.incumbent
-        rows.append(("today", today.objective, today.travel_km, today.worst_deviation))
+        rows.append(_measured("today", plan.incumbent))
+    if plan.HasField("k_means"):
+        rows.append(_measured("k-means", plan.k_means))
     if plan.HasField("nearest_rep"):
-        nearest = plan.nearest_rep
-        rows.append(("nearest rep", nearest.objective, nearest.travel_km, nearest.worst_deviation))
-    table = [f"{'':<12}{'cost':>14}{'km':>12}{'worst balance':>16}"]
-    table += [
-        f"{name:<12}{cost:>14,.1f}{km:>12,.0f}{deviation:>15.1%} " for name, cost, km, deviation in rows
+        rows.append(_measured("nearest rep", plan.nearest_rep))
+    head = (
+        f"{'':<12}{'cost, units':>14}{'km, one way':>13}{'worst balance':>16}{'move':>9}{'rules broken':>15}"
+    )
+    table = [
+        f"{row.name:<12}{row.cost:>14,.1f}{row.km:>13,.0f}{row.deviation:>15.1%} {row.moves:>9,}{row.broken:>15,}"
+        for row in rows
     ]
-    return "\n".join(line.rstrip() for line in [*table, _verdict(outcome)])
+    return "\n".join(line.rstrip() for line in [head, *table, _verdict(outcome)])
+
+
+class _Row(NamedTuple):
+    """One plan, or what stands in for one."""
+
+    name: str
+    cost: float
+    km: float
+    deviation: float
+    moves: int
+    broken: int
+
+
+def _measured(name: str, measure: PlanMeasure) -> _Row:
+    broken = sum(each.count for each in measure.broken)
+    return _Row(name, measure.objective, measure.travel_km, measure.worst_deviation, measure.moves, broken)
 
 
 def _verdict(outcome: Outcome) -> str:
@@ -69,5 +97,12 @@ def _verdict(outcome: Outcome) -> str:
     moved = f"{plan.moves} of {len(outcome.lines)} accounts move"
     if plan.value_moved.micros:
         moved += f" ({plan.value_moved.micros / 1e6:,.0f} {plan.value_moved.currency_code} of value)"
-    proof = "proven optimal" if plan.gap <= 0 else f"at most {plan.gap:.2%} above the best possible"
-    return f"{moved}; {proof}, in {plan.solve_seconds:.1f} s"
+    return f"{moved}; {_proof(plan)}, in {plan.solve_seconds:.1f} s"
+
+
+def _proof(plan: TerritoryPlan) -> str:
+    if plan.gap <= 0:
+        return "proven optimal"
+    if plan.bound <= 0:
+        return "how much cheaper a plan may be is not known"
+    return f"no plan is more than {plan.gap:.2%} cheaper"

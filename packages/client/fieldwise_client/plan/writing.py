@@ -11,19 +11,24 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 
 from fieldwise.allocation.v1.plan_pb2 import PlanMeasure
+from fieldwise_client.plan.geojson import territories
 from fieldwise_client.plan.outcome import Line, Outcome
 from fieldwise_client.plan.page import render_page
 
+FILES = ("assignments.csv", "moves.csv", "summary.json", "territories.geojson", "map.html")
+
 
 def write_outcome(outcome: Outcome, folder: Path, title: str, band: float) -> list[Path]:
-    """Write assignments.csv, moves.csv, summary.json and map.html into the folder; gives their paths."""
+    """Write assignments, moves, summary, territories and map into the folder; gives their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     _write_csv(folder / "assignments.csv", _ASSIGNMENT, map(_assignment, outcome.lines))
     _write_csv(folder / "moves.csv", _MOVE, (_move(line) for line in outcome.lines if line.moved))
     summary = json.dumps(summary_of(outcome), ensure_ascii=False, indent=2)
     (folder / "summary.json").write_text(summary + "\n", encoding="utf-8")
+    features = json.dumps(territories(outcome), ensure_ascii=False)
+    (folder / "territories.geojson").write_text(features + "\n", encoding="utf-8")
     (folder / "map.html").write_text(render_page(outcome, title, band), encoding="utf-8")
-    return [folder / name for name in ("assignments.csv", "moves.csv", "summary.json", "map.html")]
+    return [folder / name for name in FILES]
 
 
 _ASSIGNMENT = ("account", "rep", "before", "moved", "reason", "travel_km", "workload_hours", "value")
@@ -40,7 +45,7 @@ def _move(line: Line) -> Sequence[object]:
 
 
 def _size(line: Line) -> Sequence[object]:
-    return (line.account.workload_hours, line.account.value) if line.account else ("", "")
+    return (line.account.hours, line.account.value) if line.account else ("", "")
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -52,7 +57,7 @@ def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object
 
 
 def summary_of(outcome: Outcome) -> Mapping[str, Any]:
-    """The plan's figures, beside today's and beside the nearest rep."""
+    """The plan's figures, beside today's, the nearest rep's and those of K-means."""
     plan = outcome.plan
     return {
         "plan": plan.name,
@@ -70,6 +75,9 @@ def summary_of(outcome: Outcome) -> Mapping[str, Any]:
         "solve_seconds": plan.solve_seconds,
         "incumbent": _measure(plan.incumbent) if plan.HasField("incumbent") else None,
         "nearest_rep": _measure(plan.nearest_rep) if plan.HasField("nearest_rep") else None,
+        "k_means": _measure(plan.k_means) if plan.HasField("k_means") else None,
+        "breach_count": plan.breach_count,
+        "rule_costs": {each.rule: each.cost for each in plan.rule_costs if not each.hard},
         "loads": [
             {
                 "rep": load.rep,

@@ -29,7 +29,7 @@ def minutes_of(rep: str) -> str:
 def in_force(stated: Iterable[Budget], reps: Iterable[Rep]) -> tuple[Budget, ...]:
     """All budgets by resource: those stated, and the hours of every rep whose minutes are not."""
     by_resource = {
-        minutes_of(rep.name): Budget(minutes_of(rep.name), "min", rep.hours * MINUTES_PER_HOUR)
+        minutes_of(rep.name): Budget(minutes_of(rep.name), "min", rep.capacity * MINUTES_PER_HOUR)
         for rep in reps
     }
     by_resource |= {budget.resource: budget for budget in stated}

@@ -7,14 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from ortools.math_opt import model_pb2
+from ortools.math_opt import model_pb2, result_pb2, solution_pb2, sparse_containers_pb2
+from ortools.math_opt.core.python import solver as core_solver
 from ortools.math_opt.python import mathopt
 from ortools.sat import sat_parameters_pb2
+from pybind11_abseil.status import StatusNotOk  # type: ignore[import-untyped]  # part of OR-Tools, without types
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 Reason = mathopt.TerminationReason
+SolverType = mathopt.SolverType
+# In the words of the exception, which has no code to ask for.
+FAULTY = "MODEL_INVALID"
 
 
 @dataclass(frozen=True)
@@ -34,13 +39,16 @@ class Programme:
 
 @dataclass(frozen=True)
 class Solution:
-    """What a solver found; ``duals`` only after a linear programme."""
+    """The optimum of a linear programme.
+
+    Args:
+        values: Of the columns.
+        duals: Of the rows.
+    """
 
     values: Floats
     duals: Floats
     objective: float
-    bound: float
-    proven: bool
 
 
 class Infeasible(Exception):
@@ -58,67 +66,85 @@ def solve_linear(programme: Programme) -> Solution:
         Infeasible: Proven.
         Unsolved: Numerical trouble; the caller has no duals.
     """
-    model = mathopt.Model.from_model_proto(_proto(programme, integer=False))
-    result = mathopt.solve(model, mathopt.SolverType.GLOP, params=mathopt.SolveParameters(threads=1))
-    _demand_point(result)
+    result = _solved(as_proto(programme, integer=False), SolverType.GLOP, mathopt.SolveParameters(threads=1))
+    point = _point(result)
+    if Reason(result.termination.reason) != Reason.OPTIMAL:
+        raise Unsolved(result.termination.detail)
     return Solution(
-        values=np.array(result.variable_values(list(model.variables()))),
-        duals=np.array(result.dual_values(list(model.linear_constraints()))),
-        objective=result.objective_value(),
-        bound=result.objective_value(),
-        proven=True,
+        values=_dense(point.primal_solution.variable_values, len(programme.cost)),
+        duals=_dense(point.dual_solution.dual_values, len(programme.row_low)),
+        objective=point.primal_solution.objective_value,
     )
 
 
-def solve_integer(
-    programme: Programme, *, work: float, seconds: float, hint: Floats | None = None
-) -> Solution:
-    """The best point with every x in whole numbers, by CP-SAT with one worker and a fixed seed.
+def _dense(sparse: sparse_containers_pb2.SparseDoubleVectorProto, length: int) -> Floats:
+    dense = np.zeros(length)
+    dense[np.array(sparse.ids, dtype=np.int64)] = np.array(sparse.values)
+    return dense
+
+
+def solve_integer(programme: Programme, *, work: float, seconds: float) -> Floats:
+    """The values of the best point found with every x in whole numbers, by CP-SAT with one worker and a fixed seed.
 
     Args:
         work: Deterministic seconds (CP-SAT's own measure): equal work gives equal answers.
         seconds: Wall seconds, a guard; clamped at 0.05, for a negative limit means none to a solver.
-        hint: A point to start from.
 
     Raises:
         Infeasible: Proven.
         Unsolved: Nothing found in the time given.
     """
-    model = mathopt.Model.from_model_proto(_proto(programme, integer=True))
-    variables = list(model.variables())
-    start = mathopt.ModelSolveParameters()
-    if hint is not None:
-        values = dict(zip(variables, hint.tolist(), strict=True))
-        start.solution_hints.append(mathopt.SolutionHint(variable_values=values))
-    result = mathopt.solve(
-        model, mathopt.SolverType.CP_SAT, params=_parameters(work, seconds), model_params=start
-    )
-    _demand_point(result)
-    return Solution(
-        values=np.array(result.variable_values(variables)),
-        duals=np.empty(0),
-        objective=result.objective_value(),
-        bound=result.best_objective_bound(),
-        proven=result.termination.reason == Reason.OPTIMAL,
-    )
+    model = as_proto(programme, integer=True)
+    for presolve in (1, 0):
+        try:
+            result = _solved(model, SolverType.CP_SAT, _limits(work, seconds, presolve))
+        except StatusNotOk as fault:
+            # What is seen to be impossible while a programme is read, with or without presolve, MathOpt of OR-Tools 9.15 takes
+            # for a faulty model; the other way it is solved.
+            if FAULTY not in str(fault):
+                raise
+        else:
+            return _dense(_point(result).primal_solution.variable_values, len(programme.cost))
+    raise Unsolved(FAULTY)
 
 
-def _parameters(work: float, seconds: float) -> mathopt.SolveParameters:
-    limits = sat_parameters_pb2.SatParameters(max_deterministic_time=max(work, 0.01), num_workers=1)
+def _limits(work: float, seconds: float, presolve: int) -> mathopt.SolveParameters:
+    limits = sat_parameters_pb2.SatParameters(
+        max_deterministic_time=max(work, 0.01), num_workers=1, mip_presolve_level=presolve
+    )
     return mathopt.SolveParameters(
         time_limit=datetime.timedelta(seconds=max(seconds, 0.05)), random_seed=7, cp_sat=limits
     )
 
 
-def _demand_point(result: mathopt.SolveResult) -> None:
-    reason = result.termination.reason
+def _solved(
+    model: model_pb2.ModelProto, solver: mathopt.SolverType, parameters: mathopt.SolveParameters
+) -> result_pb2.SolveResultProto:
+    # Not by mathopt.solve: it makes an object of every value, which takes longer than solving.
+    return core_solver.solve(
+        model,
+        solver.value,
+        mathopt.StreamableSolverInitArguments().to_proto(),
+        parameters.to_proto(),
+        mathopt.ModelSolveParameters().to_proto(),
+        None,
+        mathopt.CallbackRegistration().to_proto(),
+        None,
+        None,
+    )
+
+
+def _point(result: result_pb2.SolveResultProto) -> solution_pb2.SolutionProto:
+    """The best point of a result."""
+    reason = Reason(result.termination.reason)
     if reason in {Reason.INFEASIBLE, Reason.INFEASIBLE_OR_UNBOUNDED}:
         raise Infeasible(result.termination.detail)
-    if not result.has_primal_feasible_solution():
+    if not result.solutions:
         raise Unsolved(f"{reason.name}: {result.termination.detail}")
+    return result.solutions[0]
 
 
-def _proto(programme: Programme, *, integer: bool) -> model_pb2.ModelProto:
+def as_proto(programme: Programme, *, integer: bool) -> model_pb2.ModelProto:
     """Columns straight into the message: adding variables one by one costs more than solving."""
     columns, rows = len(programme.cost), len(programme.row_low)
     proto = model_pb2.ModelProto()

@@ -12,9 +12,22 @@ from google.protobuf import empty_pb2
 from fieldwise.allocation.v1 import allocation_service_pb2 as service_pb2
 from fieldwise.allocation.v1 import allocation_service_pb2_grpc as service_grpc
 from fieldwise.allocation.v1 import plan_pb2, price_pb2, rep_pb2
-from fieldwise_allocation import budgeting, pricing, staffing, store, wire
+from fieldwise_allocation import (
+    approving,
+    assignments,
+    budgeting,
+    erasing,
+    plan_records,
+    planning,
+    pricing,
+    staffing,
+    store,
+    visiting,
+    wire,
+)
 from fieldwise_allocation.planning import Planning
 from fieldwise_allocation.quoting import Quotes
+from fieldwise_allocation.watching import watch
 from fieldwise_executor.executor import Executor
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.fingerprints import fingerprint
@@ -25,10 +38,12 @@ class AllocationServicer(service_grpc.AllocationServiceServicer):
     """The calls of the contract; each says there what it does."""
 
     db: Database
+    database_url: str
     planning: Planning
     executor: Executor
     quotes: Quotes
     currency: str
+    plans_need_approval: bool = False
 
     async def CreateRep(self, request: service_pb2.CreateRepRequest, context: Any) -> rep_pb2.Rep:
         rep = wire.rep_from(request.rep)
@@ -53,11 +68,29 @@ class AllocationServicer(service_grpc.AllocationServiceServicer):
     ) -> operations_pb2.Operation:
         return await self.planning.start(request)
 
+    async def WatchPlan(
+        self, request: service_pb2.WatchPlanRequest, context: Any
+    ) -> AsyncIterator[service_pb2.WatchPlanResponse]:
+        async for news in watch(self.planning.operations, self.planning.watchers, request.name):
+            yield news
+
+    async def ListAssignments(
+        self, request: service_pb2.ListAssignmentsRequest, context: Any
+    ) -> service_pb2.ListAssignmentsResponse:
+        return await assignments.page(self.db, request.plan, request.page_size, request.page_token)
+
     async def GetPlan(self, request: service_pb2.GetPlanRequest, context: Any) -> plan_pb2.TerritoryPlan:
-        return await self.planning.get(request.name)
+        return await self.db.read(lambda connection: plan_records.whole(connection, request.name))
 
     async def ApplyPlan(self, request: service_pb2.ApplyPlanRequest, context: Any) -> plan_pb2.TerritoryPlan:
-        plan = await self.planning.apply(request.name, request.request_id)
+        act = approving.Act(
+            request_id=request.request_id,
+            fingerprint=request.name,
+            at=approving.moment(request.decision_time),
+            actor=request.actor,
+            note=request.note,
+        )
+        plan = await approving.apply(self.db, request.name, act, need_approval=self.plans_need_approval)
         await self.quotes.refresh()
         return plan
 
@@ -84,6 +117,16 @@ class AllocationServicer(service_grpc.AllocationServiceServicer):
 
     async def GetPrices(self, request: service_pb2.GetPricesRequest, context: Any) -> price_pb2.PriceSet:
         return self.quotes.prices(request.decision_time)
+
+    async def EraseCustomers(
+        self, request: service_pb2.EraseCustomersRequest, context: Any
+    ) -> service_pb2.EraseCustomersResponse:
+        prefixes = (planning.PREFIX, visiting.PREFIX)
+        found = await erasing.erase(
+            self.db, self.database_url, self.planning.operations, prefixes, request.customers
+        )
+        await self.quotes.refresh()
+        return found
 
     async def LookUpTerms(
         self, request: service_pb2.LookUpTermsRequest, context: Any

@@ -1,0 +1,1 @@
+"""What becomes of territory plans once they are made; knows no solver."""

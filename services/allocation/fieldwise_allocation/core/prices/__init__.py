@@ -1,0 +1,1 @@
+"""Prices of scarce things: the dual of giving each customer at most one action; knows no wire and no database."""

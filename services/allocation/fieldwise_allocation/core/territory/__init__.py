@@ -1,0 +1,1 @@
+"""Territories: who serves whom, with a bound; no gRPC, no database."""

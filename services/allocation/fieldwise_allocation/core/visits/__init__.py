@@ -1,0 +1,1 @@
+"""Visits: which stops, on which day, by whom, in which order; plain values, no gRPC, no database."""
