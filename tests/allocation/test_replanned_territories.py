@@ -13,7 +13,7 @@ from benchmarks.allocation.least_moves import NEAR, least_moves
 from fieldwise_allocation.core.territory.arcs import cheapest
 from fieldwise_allocation.core.territory.compile import compiled
 from fieldwise_allocation.core.territory.few import few
-from fieldwise_allocation.core.territory.found import Watch
+from fieldwise_allocation.core.territory.found import Impossible, Watch
 from fieldwise_allocation.core.territory.problem import Floats, Ints, Problem, feasible, objective
 from fieldwise_allocation.core.territory.replan import filled, replan
 from fieldwise_allocation.core.territory.solve import solve
@@ -142,6 +142,15 @@ def test_the_least_moves_are_never_above_those_of_any_plan() -> None:
         best = min(objective(problem, each) for each in kept)
         moves = [(each != start).sum() for each in kept if objective(problem, each) <= (1 + NEAR) * best]
         assert least_moves(problem, start, best) <= min(moves)
+
+
+def test_an_account_that_nobody_may_have_is_impossible(planned: Planned) -> None:
+    problem, start, prices = planned
+    able = np.vstack([problem.able, np.zeros((1, problem.reps), dtype=np.bool_)])
+    kind = problem.kind.copy()
+    kind[0] = len(able) - 1
+    with pytest.raises(Impossible):
+        replan(replace(problem, able=able, kind=kind), watch(), start, prices)
 
 
 def test_filling_gives_nobody_a_rep_he_may_not_have(planned: Planned) -> None:

@@ -118,7 +118,9 @@ class Operations:
 
     async def recover(self) -> int:
         """Marks what a crash left running as aborted; call it once before serving. Returns how many there were."""
-        interrupted = Aborted("OPERATION_INTERRUPTED", "the server stopped while this ran; start it again")
+        interrupted = Aborted(
+            "OPERATION_INTERRUPTED", "the server stopped while this ran; start it again with a new request_id"
+        )
         found = await self._db.write(lambda connection: _abort_running(connection, to_status(interrupted)))
         if found:
             log.warning("operations aborted", operations=found, reason=interrupted.reason)
@@ -312,10 +314,12 @@ def _snapshot(operation: operations_pb2.Operation) -> operations_pb2.Operation:
 
 def _stopped(name: str, cancelled: asyncio.CancelledError) -> FieldwiseError:
     if cancelled.args:
-        return Aborted("OPERATION_INTERRUPTED", "the server stopped while this ran; start it again")
+        return Aborted(
+            "OPERATION_INTERRUPTED", "the server stopped while this ran; start it again with a new request_id"
+        )
     return FieldwiseError(
         "OPERATION_CANCELLED",
-        f"{name} was cancelled; start it again if it is wanted",
+        f"{name} was cancelled; start it again with a new request_id if it is wanted",
         code=grpc.StatusCode.CANCELLED,
     )
 

@@ -64,10 +64,11 @@ def assign_checked(body: bytes, lane: int) -> Assigned:
         nonlocal sent
         cost = None if best is None else best.objective
         signed = (None if x is None else sign * x for x in (cost, bound))
-        report(Step(step, *signed))
         if best is not None and best.objective < sent:
+            # Before its figures: who has read those may cancel, and is to get the plan.
             sent = best.objective
             report(Assigned(_plan(compiled, best), time.perf_counter() - start))
+        report(Step(step, *signed))
 
     watch = Watch(question.seconds, lambda: question.seconds - (time.perf_counter() - start), told)
     try:

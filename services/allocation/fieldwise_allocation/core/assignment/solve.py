@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,12 +10,12 @@ from fieldwise_allocation.core.assignment import bundles
 from fieldwise_allocation.core.assignment.annealing import Round, anneal
 from fieldwise_allocation.core.assignment.diving import NOBODY, dived, shared_out, sharers
 from fieldwise_allocation.core.assignment.outcome import Found, Infeasible, NoPlanFound, Watch
-from fieldwise_allocation.core.assignment.prices import Prices, price
-from fieldwise_allocation.core.assignment.problem import Floats, Ints, Problem
+from fieldwise_allocation.core.assignment.prices import price
+from fieldwise_allocation.core.assignment.problem import Problem
 from fieldwise_allocation.core.assignment.programme import Columns, best_of
+from fieldwise_allocation.core.assignment.search import LANE_SEEDS, LONGEST_RUN, Search
 
-# Work is counted in proposals and nodes, so that the same request gives the same plan; a second is worth this much.
-PROPOSALS_PER_SECOND = 8_000_000
+# Nodes of HiGHS, as proposals, are worth a second; time is the stricter limit where they are dear.
 NODES_PER_SECOND = 1_000
 FEWEST_NODES = 500
 # First heats tried, from the hottest; the best of them is searched around.
@@ -27,12 +26,8 @@ NEAR = (5, 8)
 # far it cools, proposals, and strictness about capacity. So many in a row for nothing, and a fresh run comes in between.
 BEFORE_REHEATS, REHEATS, PATIENCE = 0.2, 10, 60
 REHEAT, REHEAT_COOLED, REHEAT_PROPOSALS, REHEAT_WEIGHTS = 0.4, 0.1, 1_000_000, (0.1, 0.3)
-# The longest run is this share of all the work: a run that time cuts short has gone for little.
-LONGEST_RUN = 1 / 8
 # Share of the work that is done before the programme is tried for long, in even and in odd lanes.
 BEFORE_PROGRAMME = (0.45, 0.1)
-# Seeds of one lane; the next lane's begin behind them.
-LANE_SEEDS = 1_000_000
 # Share of the time for dives and for sharing out anew, and how many of them there are at most.
 BUNDLES = 0.65
 ROUNDS_PER_SECOND = 0.6
@@ -46,66 +41,9 @@ MOST_COLUMNS = 20_000
 # problems are settled in a second, and what HiGHS settles at all, one lane is to settle as soon as HiGHS alone would.
 FEW_COLUMNS = 3_000
 FIRST_PROGRAMME = (0.2, 0.95)
+# Odd lanes look at the likeliest pairs before all that matter: those up to this share of the slack, for this share of the time.
+LIKELY, LIKELY_TIME = 0.2, 0.9
 MOST_FIRST_PAIRS = 200_000
-
-
-@dataclass
-class _Search:
-    """The best plan so far, and how far up the bound has come."""
-
-    problem: Problem
-    prices: Prices
-    reduced: Floats
-    watch: Watch
-    lane: int
-    best: Ints | None = None
-    cost: float = np.inf
-    bound: float = -np.inf
-    done: int = 0
-    rounds: int = 0
-    idle: int = 0
-    by_heat: dict[float, float] = field(default_factory=dict)
-
-    @property
-    def work(self) -> int:
-        return int(max(self.watch.seconds, 0.1) * PROPOSALS_PER_SECOND)
-
-    @property
-    def slack(self) -> float:
-        """A plan that is better uses no pair whose reduced cost is above this."""
-        better = self.cost - 1.0 if self.problem.whole_costs else self.cost
-        return better - self.prices.bound + 1e-6 * (1 + abs(self.prices.bound))
-
-    def closed(self) -> bool:
-        return self.cost <= self.bound + 1e-9 * (1 + abs(self.bound))
-
-    def ended(self) -> bool:
-        return self.closed() or self.watch.over()
-
-    def take(self, agent_of: Ints, cost: float) -> None:
-        if cost < self.cost:
-            self.best, self.cost = agent_of, cost
-            self.tell("searching")
-
-    def tell(self, step: str) -> None:
-        self.watch.report(step, self.found(), min(self.bound, self.cost))
-
-    def found(self) -> Found | None:
-        """The best plan so far and its proof."""
-        if self.best is None:
-            return None
-        return Found(self.best, self.cost, min(self.bound, self.cost), self.prices.unit, self.prices.item)
-
-    def run(self, heat: float, near: int, proposals: int) -> None:
-        """One run of annealing; its own best is remembered by its heat."""
-        proposals = min(proposals, int(self.work * LONGEST_RUN))
-        task = Round(heat, near, proposals, self.rounds + self.lane * LANE_SEEDS)
-        found = anneal(self.problem, self.prices, self.reduced, task, self.watch.over, np.inf)
-        self.done += proposals
-        self.rounds += 1
-        if found is not None:
-            self.by_heat[heat] = min(self.by_heat.get(heat, np.inf), found[1])
-            self.take(*found)
 
 
 def solve(problem: Problem, watch: Watch, *, lane: int = 0) -> Found:
@@ -121,7 +59,7 @@ def solve(problem: Problem, watch: Watch, *, lane: int = 0) -> Found:
     if not np.isfinite(problem.cost).any(axis=1).all():
         raise Infeasible("an item has no agent that it may go to")
     prices = price(problem, watch.seconds_left)
-    search = _Search(problem, prices, prices.reduced(problem), watch, lane)
+    search = Search(problem, prices, prices.reduced(problem), watch, lane)
     search.bound = _rounded(problem, prices.bound)
     if search.bound > _dearest(problem):
         raise Infeasible("the bound lies above the cost of any plan")
@@ -149,17 +87,19 @@ def _dearest(problem: Problem) -> float:
     return float(highest.sum()) + 1e-6 * (1 + float(np.abs(highest).sum()))
 
 
-def _first(search: _Search) -> None:
+def _first(search: Search) -> None:
     """Short runs over all heats, and the programme at once where it is small."""
     size = int(np.clip(search.problem.cost.size * 300, 100_000, 4_000_000))
     for heat in HEATS:
         if search.ended():
             return
         search.run(heat, NEAR[0], size)
+    if search.lane % 2:
+        _prove(search, 0, FEW_COLUMNS, share=LIKELY_TIME, likely=LIKELY)
     _prove(search, 0, FEW_COLUMNS, share=FIRST_PROGRAMME[search.lane % 2])
 
 
-def _bundle(search: _Search) -> None:
+def _bundle(search: Search) -> None:
     """Where agents have few items each: a closer bound, dives for plans, and small parts of the best one shared out anew."""
     if search.ended() or not bundles.suits(search.problem):
         return
@@ -181,7 +121,7 @@ def _bundle(search: _Search) -> None:
             _share_anew(search, k)
 
 
-def _dive(search: _Search, met: bundles.Bundles, k: int) -> None:
+def _dive(search: Search, met: bundles.Bundles, k: int) -> None:
     """One dive; items that found no place are brought in by exchanges."""
     agent_of = dived(met, k + search.lane * LANE_SEEDS, search.watch.seconds_left)
     left = agent_of == NOBODY
@@ -194,7 +134,7 @@ def _dive(search: _Search, met: bundles.Bundles, k: int) -> None:
         search.take(*mended)
 
 
-def _share_anew(search: _Search, k: int) -> None:
+def _share_anew(search: Search, k: int) -> None:
     """All items of a few agents drawn by chance, given to these agents as best they can be."""
     assert search.best is not None
     rng = np.random.default_rng(k + search.lane * LANE_SEEDS)
@@ -209,11 +149,11 @@ def _share_anew(search: _Search, k: int) -> None:
         search.take(better, search.problem.objective(better))
 
 
-def _nodes(search: _Search, share: float) -> int:
+def _nodes(search: Search, share: float) -> int:
     return max(FEWEST_NODES, int(NODES_PER_SECOND * search.watch.seconds * share))
 
 
-def _anneal(search: _Search, share: float) -> None:
+def _anneal(search: Search, share: float) -> None:
     for heat, near, proposals in _runs(search):
         if search.ended() or search.done >= search.work * share:
             return
@@ -225,14 +165,15 @@ def _anneal(search: _Search, share: float) -> None:
             search.idle = 0
 
 
-def _reheat(search: _Search, heat: float) -> None:
+def _reheat(search: Search, heat: float) -> None:
     """Small changes of the best plan; each that is better is where the next begins."""
     for k in range(REHEATS):
-        if search.best is None or search.ended():
+        if search.best is None or search.ended() or search.done >= search.work:
             return
         weight = REHEAT_WEIGHTS[k % len(REHEAT_WEIGHTS)]
         seed = search.rounds + search.lane * LANE_SEEDS
-        task = Round(heat * REHEAT, NEAR[0], REHEAT_PROPOSALS, seed, search.best, weight, REHEAT_COOLED)
+        proposals = min(REHEAT_PROPOSALS, int(search.work * LONGEST_RUN))
+        task = Round(heat * REHEAT, NEAR[0], proposals, seed, search.best, weight, REHEAT_COOLED)
         better = anneal(search.problem, search.prices, search.reduced, task, search.watch.over, search.cost)
         search.done += task.proposals
         search.rounds += 1
@@ -241,7 +182,7 @@ def _reheat(search: _Search, heat: float) -> None:
             search.take(*better)
 
 
-def _runs(search: _Search) -> Iterator[tuple[float, int, int]]:
+def _runs(search: Search) -> Iterator[tuple[float, int, int]]:
     """Longer and longer runs around the heat that has done best; all heats in turn while none has."""
     k = search.rounds
     while True:
@@ -253,8 +194,12 @@ def _runs(search: _Search) -> Iterator[tuple[float, int, int]]:
         k += 1
 
 
-def _prove(search: _Search, more_than: int, most: int, *, share: float) -> None:
-    """The programme of all pairs that a better plan may use; solved to its end it proves the plan best."""
+def _prove(search: Search, more_than: int, most: int, *, share: float, likely: float = 1.0) -> None:
+    """The programme of all pairs that a better plan may use; solved to its end it proves the plan best.
+
+    Args:
+        likely: Below 1: only pairs up to this share of what a better plan may use, which proves nothing.
+    """
     if search.best is None or search.ended():
         return
     chosen = search.reduced <= search.slack
@@ -263,15 +208,20 @@ def _prove(search: _Search, more_than: int, most: int, *, share: float) -> None:
     search.tell("proving")
     seconds = search.watch.wall(search.watch.seconds_left() * share)
     nodes = _nodes(search, share)
+    if likely < 1.0:
+        chosen = search.reduced <= likely * search.slack
+        chosen[np.arange(search.problem.items), search.best] = True
     proven = best_of(Columns.of(search.problem, chosen), seconds=seconds, nodes=nodes)
     if proven.agent_of is not None and search.problem.feasible(proven.agent_of):
         search.take(proven.agent_of, search.problem.objective(proven.agent_of))
+    if likely < 1.0:
+        return
     # Outside these pairs no plan is better than the one that was known before.
     reached = search.cost if proven.complete else min(proven.bound, search.cost)
     search.bound = max(search.bound, _rounded(search.problem, reached))
 
 
-def _look_everywhere(search: _Search) -> None:
+def _look_everywhere(search: Search) -> None:
     """The programme over all pairs, for a problem so tight that no run has found a plan."""
     allowed = np.isfinite(search.problem.cost)
     if search.watch.over() or allowed.sum() > MOST_FIRST_PAIRS:

@@ -10,7 +10,7 @@ from fieldwise_allocation.core.territory.arcs import Arcs, cheapest
 from fieldwise_allocation.core.territory.bound import bound, split
 from fieldwise_allocation.core.territory.breach import Breach, mild
 from fieldwise_allocation.core.territory.few import few, indifferent
-from fieldwise_allocation.core.territory.found import Found, Watch
+from fieldwise_allocation.core.territory.found import Found, Impossible, Watch
 from fieldwise_allocation.core.territory.prices import ALL, Prices, Stage, climb
 from fieldwise_allocation.core.territory.problem import (
     Bools,
@@ -31,7 +31,7 @@ from fieldwise_allocation.core.territory.solve import solve
 ARCS = 6
 # What the moves may cost together, as a share of the plan's cost: measured on the tuning seeds, with more the plan
 # costs too much, with less it moves too many.
-WORTH = 0.008
+WORTH = 0.0065
 # Moves of others that an account without a rep brings with it: whoever takes it is full, and so is the next.
 CHAIN = 2
 # Proposals per rep; the heat falls while a breach comes to count more.
@@ -60,7 +60,7 @@ PUSH = Manner((Stage(0.1, 10, ALL), Stage(0.03, 8, ALL)), 10, 2, 0.15)
 # Bands broken here and there: the prices of before will do, and whoever fits may be anyone nearby.
 MEND = Manner((), 40, 40, 0.15)
 # Another try costs fewer moves than to mend the last one.
-TRIES = 3
+TRIES = 2
 # Then around what is still broken, more firmly each time.
 MENDING, MENDINGS, MOST_MENDING = 1000, 8, 100_000
 
@@ -97,6 +97,8 @@ def replan(problem: Problem, watch: Watch, start: Ints, hour_prices: Floats) -> 
     """
     before = _before(problem, hour_prices)
     begin = filled(problem, start, before.worth)
+    if (begin < 0).any():
+        raise Impossible
     # What no change broke stays as it is: a repair looks for rules to keep, not for savings.
     rep_of, prices = begin, before
     if not feasible(problem, begin):
@@ -174,6 +176,7 @@ def _repaired(calm: Problem, prices: Prices, manner: Manner) -> Ints:
     count, warmth = PROPOSALS * calm.reps, manner.warmth * per_hour
     heat = Heat(count, warmth, warmth / COOLING, FIRM)
     cold = Heat(count // 10, 0.0, 0.0, 1.0)
+    chosen = rep_of[near.rows]
     for seed in range(TRIES):
         chosen = improve(near.problem, near.arcs, rep_of[near.rows], heat, breach, seed=seed)
         chosen = improve(near.problem, near.arcs, chosen, cold, breach.times(FIRM), seed=seed)
