@@ -76,6 +76,8 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Says which tests one of several processes runs in a row: a file's, and all whole systems', whose load would slow each other."""
+    # The longest group first: begun last, it would be waited for alone.
+    items.sort(key=lambda item: item.path.parent.name != "system")
     for item in items:
         whole_system = item.path.parent.name == "system"
         item.add_marker(pytest.mark.xdist_group("system" if whole_system else str(item.path)))
