@@ -95,20 +95,20 @@ def account(name: str, hours: float, **fields: Any) -> plan_pb2.Account:
     )
 
 
-def rep(name: str, *, home: bool = True, **fields: Any) -> rep_pb2.Rep:
-    made = rep_pb2.Rep(name=f"reps/{name}", hours_per_week=40, **fields)
-    if home:
-        made.home.latitude, made.home.longitude = 52.5, 13.4
-    return made
+def rep(name: str) -> rep_pb2.Rep:
+    return rep_pb2.Rep(
+        name=f"reps/{name}", hours_per_week=40, home=latlng_pb2.LatLng(latitude=52.5, longitude=13.4)
+    )
 
 
-def test_a_rep_without_a_home_is_refused_in_a_plan_with_places(company: Running) -> None:
+def test_an_account_without_a_place_is_refused_in_a_plan_with_places(company: Running) -> None:
+    nowhere = plan_pb2.Account(name="b", workload_hours=1)
     request = pb.PlanTerritoriesRequest(
-        request_id=str(uuid.uuid4()), accounts=[account("a", 1)], reps=[rep("kim"), rep("lee", home=False)]
+        request_id=str(uuid.uuid4()), accounts=[account("a", 1), nowhere], reps=[rep("kim"), rep("lee")]
     )
     fault = refused(company.gateway.PlanTerritories, request)
     assert fault.code == grpc.StatusCode.INVALID_ARGUMENT
-    assert any(each.field == "reps[1].home" for each in fault.violations), fault.message
+    assert any(each.field == "accounts[1].place" for each in fault.violations), fault.message
 
 
 def test_an_infeasible_plan_names_the_rule_that_cannot_hold(company: Running) -> None:
