@@ -74,6 +74,8 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
+# First: xdist reads the groups in its own hook of this name.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Says which tests one of several processes runs in a row: a file's, and all whole systems', whose load would slow each other."""
     # The longest group first: begun last, it would be waited for alone.
