@@ -49,7 +49,8 @@ def _unless_another(command: Callable[..., None]) -> Callable[..., None]:
     own = inspect.signature(command, eval_str=True)
     context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
     # Typer reads the options from here, and the words of a group from its help.
-    run.__signature__ = own.replace(parameters=[context, *own.parameters.values()])  # type: ignore[attr-defined]
+    shown = own.replace(parameters=[context, *own.parameters.values()])
+    run.__signature__ = shown  # type: ignore[attr-defined]  # functions may carry it, their type does not say so
     run.__annotations__ = {"context": typer.Context, **command.__annotations__}
     run.__doc__ = None
     return run
