@@ -144,6 +144,7 @@ def test_any_text_is_survived(records: list[dict[str, str]]) -> None:
 
 @given(st.sampled_from(list(Form)), st.text(max_size=30))
 @example(Form.POSTCODE, "X{")
+@example(Form.EMAIL, "A´")
 def test_the_key_of_a_key_is_the_key(form: Form, text: str) -> None:
     assert key(form, key(form, text)) == key(form, text)
 

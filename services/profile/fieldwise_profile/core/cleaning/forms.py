@@ -95,8 +95,8 @@ def plain(text: str) -> str:
 def key(form: Form, value: str) -> str:
     """The same for all ways to write one value; empty when nothing is said. Keys are for comparing, not for showing."""
     text = plain(value)
-    found = "" if _says_nothing(form, text) else _KEYS[form](text)
-    # What is left of "x{" without its brace says as little as "x".
+    # What a key leaves out may have stood between a letter and its accent, or kept "x" from saying nothing.
+    found = "" if _says_nothing(form, text) else plain(_KEYS[form](text))
     return "" if _says_nothing(form, found) else found
 
 
