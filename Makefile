@@ -13,7 +13,7 @@ run: .venv/.ready  ## start everything, load the demo, print one decision; Ctrl-
 	@exec $(BIN)/fieldwise up --demo
 
 test: .venv/.ready  ## all tests; ARGS="tests/runtime -k deadline" narrows
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 lint: .venv/.ready  ## style, types, import contracts, protos and their compatibility
 	@$(BIN)/python tools/lint.py

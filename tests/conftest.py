@@ -14,6 +14,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.executor import clusters
 from tests.seconds_per_folder import SecondsPerFolder
@@ -74,15 +76,25 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
-# First: xdist reads the groups in its own hook of this name.
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Says which tests one of several processes runs in a row: a file's, and all whole systems', whose load would slow each other."""
-    # The longest group first: begun last, it would be waited for alone.
+    """The longest group first: begun last, it would be waited for alone."""
     items.sort(key=lambda item: item.path.parent.name != "system")
-    for item in items:
-        whole_system = item.path.parent.name == "system"
-        item.add_marker(pytest.mark.xdist_group("system" if whole_system else str(item.path)))
+
+
+class InARow(LoadScopeScheduling):  # type: ignore[misc] # published without types
+    """What one of several processes runs in a row: a file's tests, and all whole systems', whose load would slow each other.
+
+    Not by xdist's own groups: they ride on node ids, which pytest 9.2 derives anew where xdist 3.8 has changed them.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "system" if file.startswith("tests/system/") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> InARow:
+    """How `make test` hands tests to its processes."""
+    return InARow(config, log)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -15,7 +16,11 @@ from tests.system.installation import Running
 
 @pytest.fixture(scope="session")
 def empty_company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """Everything runs; nobody is known yet."""
+    """Everything runs; nobody is known yet. One in a run of tests, however many processes share it."""
+    folder = tmp_path_factory.getbasetemp()
+    shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    # Fails if it is there: two whole systems on two cores would make each other late.
+    (shared / "company.one").touch(exist_ok=False)
     running = installation.started(tmp_path_factory.mktemp("company"))
     yield running
     running.stop()

@@ -34,7 +34,9 @@ _OPTIONS = [("grpc.max_receive_message_length", 64 * 2**20), ("grpc.max_reconnec
 
 def free_port_base() -> int:
     """The first of seven free ports in a row."""
-    for base in range(21000 + os.getpid() % 20000, 64000, 16):
+    # Each process of a test run looks in a row of its own: a port found free is not yet taken. All below those that
+    # the system hands out itself.
+    for base in range(21000 + 16 * (os.getpid() % 600), 32000, 16):
         try:
             for port in range(base, base + 7):
                 with socket.socket() as probe:
