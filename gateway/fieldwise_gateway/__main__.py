@@ -13,6 +13,7 @@ from google.longrunning import operations_pb2_grpc
 import fieldwise.allocation.v1
 import fieldwise.forecast.v1
 import fieldwise.profile.v1
+import fieldwise.recommend.v1
 from fieldwise.gateway.v1 import gateway_service_pb2_grpc as gateway_grpc
 from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.clock import BusinessClock
@@ -56,8 +57,12 @@ async def wired(settings: Settings, addresses: Addresses) -> Service:
     )
     forecasts = Relay(backends.forecast_channel, clock.now)
     plans = Relay(backends.allocation_channel, clock.now)
+    actions = Relay(backends.recommend_channel, clock.now)
     of_profile, of_forecast = relayed_services(fieldwise.profile.v1), relayed_services(fieldwise.forecast.v1)
-    of_allocation = relayed_services(fieldwise.allocation.v1)
+    of_allocation, of_recommend = (
+        relayed_services(fieldwise.allocation.v1),
+        relayed_services(fieldwise.recommend.v1),
+    )
 
     def register(server: grpc.aio.Server) -> None:
         gateway_grpc.add_GatewayServiceServicer_to_server(servicer, server)
@@ -65,6 +70,7 @@ async def wired(settings: Settings, addresses: Addresses) -> Service:
         relay.register(server, of_profile)
         forecasts.register(server, of_forecast)
         plans.register(server, of_allocation)
+        actions.register(server, of_recommend)
 
     async def ready() -> Mapping[str, bool]:
         return {"": await database.reachable(PACKAGE)}
@@ -89,7 +95,7 @@ async def wired(settings: Settings, addresses: Addresses) -> Service:
         service_names=[
             "fieldwise.gateway.v1.GatewayService",
             "google.longrunning.Operations",
-            *(service.full_name for service in (*of_profile, *of_forecast, *of_allocation)),
+            *(service.full_name for service in (*of_profile, *of_forecast, *of_allocation, *of_recommend)),
         ],
         ready=ready,
         on_stop=on_stop,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Backends:
-    """Stubs of the four services, and of the operations that two of them run."""
+    """Stubs of the four services, and of the operations that three of them run."""
 
     profile: profile_grpc.ProfileServiceAsyncStub
     privacy: privacy_grpc.PrivacyServiceAsyncStub
@@ -30,6 +30,7 @@ class Backends:
     recommend: recommend_grpc.RecommendServiceAsyncStub
     forecast_operations: operations_grpc.OperationsStub
     allocation_operations: operations_grpc.OperationsStub
+    recommend_operations: operations_grpc.OperationsStub
     channels: tuple[grpc.aio.Channel, ...]
 
     @classmethod
@@ -59,6 +60,7 @@ class Backends:
             recommend=recommend_grpc.RecommendServiceStub(recommend),
             forecast_operations=operations_grpc.OperationsStub(forecast),
             allocation_operations=operations_grpc.OperationsStub(allocation),
+            recommend_operations=operations_grpc.OperationsStub(recommend),
             channels=(profile, forecast, allocation, recommend),
         )
 
@@ -66,6 +68,11 @@ class Backends:
     def profile_channel(self) -> grpc.aio.Channel:
         """The channel to profile, for calls that no stub here makes."""
         return self.channels[0]
+
+    @property
+    def recommend_channel(self) -> grpc.aio.Channel:
+        """The channel to recommend, for calls that no stub here makes."""
+        return self.channels[3]
 
     @property
     def forecast_channel(self) -> grpc.aio.Channel:

@@ -18,6 +18,7 @@ class OperationsServicer(operations_pb2_grpc.OperationsServicer):
         self._owners = {
             "allocation": backends.allocation_operations,
             "forecast": backends.forecast_operations,
+            "recommend": backends.recommend_operations,
         }
 
     async def GetOperation(

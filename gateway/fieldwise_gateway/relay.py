@@ -1,4 +1,4 @@
-"""Services of profile, forecast and allocation at the only door: calls are passed on as bytes, with the business time filled in; knows no message.
+"""Services of profile, forecast, allocation and recommend at the only door: calls are passed on as bytes, with the business time filled in; knows no message.
 
 Methods are found in the contracts, so that a new one is served without a line here. What a request must carry and only the
 gateway knows (`decision_time`, `as_of`) is filled in before its field rules are checked.
@@ -38,16 +38,25 @@ OF_THE_STORE: Final = frozenset(
 )
 # Scores take features, which apps do not have: they ask for a decision.
 OF_THE_FORECASTS: Final = frozenset({"ForecastSeries", "TrainModel", "ListModelVersions", "RollbackModel"})
+# Deciding and what was decided have calls of the gateway's own.
+OF_THE_DECISIONS: Final = frozenset({"ListActions"})
 # Services of which only some methods are served; all others are served whole.
 _PARTLY: Final = {
     "fieldwise.profile.v1.ProfileService": OF_THE_STORE,
     "fieldwise.forecast.v1.ForecastService": OF_THE_FORECASTS,
+    "fieldwise.recommend.v1.RecommendService": OF_THE_DECISIONS,
 }
 # Asked for each decision, by the gateway itself; the rest of its service is served.
 _ONLY_FOR_DECISIONS: Final = "fieldwise.allocation.v1.AllocationService.LookUpTerms"
 # A part of EraseCustomer, which is served.
 _ONLY_OF_ERASURE: Final = "fieldwise.allocation.v1.AllocationService.EraseCustomers"
 _INSTEAD: Final = {
+    "BatchRecommendActions": "ask for decisions with fieldwise.gateway.v1.GatewayService/BatchDecide",
+    "ValueActions": "actions are valued for prices by the jobs process; ask for a decision with Decide: it holds the values",
+    "GetCommitments": "read what is left in fieldwise.allocation.v1.AllocationService/GetPrices",
+    "GetDecision": "ask with fieldwise.gateway.v1.GatewayService/GetDecision",
+    "ReplayDecision": "replay with fieldwise.gateway.v1.GatewayService/GetDecision",
+    "RecordOutcomes": "report with fieldwise.gateway.v1.GatewayService/RecordOutcome",
     "IngestEvents": "send events with fieldwise.gateway.v1.GatewayService/IngestEvents",
     "ListOutcomeEvents": "read what came of a decision with fieldwise.gateway.v1.GatewayService/GetDecision",
     "LookUpTerms": "ask for a decision with fieldwise.gateway.v1.GatewayService/Decide: it names the rep and the prices",

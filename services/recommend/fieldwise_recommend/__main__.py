@@ -14,7 +14,7 @@ from fieldwise_recommend.core.catalogue_file import parse
 from fieldwise_recommend.decide import Decider
 from fieldwise_recommend.erasing import Eraser
 from fieldwise_recommend.replay import Archive
-from fieldwise_recommend.servicer import Recommend
+from fieldwise_recommend.servicer.recommend import Recommend
 from fieldwise_recommend.settings import Settings
 from fieldwise_recommend.store import Store
 from fieldwise_recommend.valuing import Valuer
