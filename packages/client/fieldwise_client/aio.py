@@ -22,6 +22,7 @@ from fieldwise_client.aio_allocation_calls import AsyncAllocationCalls
 from fieldwise_client.aio_caller import AsyncChannels, AsyncTransport
 from fieldwise_client.aio_customer_calls import AsyncCustomerCalls
 from fieldwise_client.aio_forecast_calls import AsyncForecastCalls
+from fieldwise_client.aio_recommend_calls import AsyncRecommendCalls
 from fieldwise_client.batches import CHUNK, Batches
 from fieldwise_client.decision import Decision, Money
 from fieldwise_client.errors import Unavailable
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from fieldwise_client.fake import FakeGateway
 
 
-class AsyncClient(AsyncCustomerCalls, AsyncForecastCalls, AsyncAllocationCalls):
+class AsyncClient(AsyncCustomerCalls, AsyncForecastCalls, AsyncAllocationCalls, AsyncRecommendCalls):
     """Decisions, plans, events and outcomes, for asyncio programs. One per event loop.
 
     Args:

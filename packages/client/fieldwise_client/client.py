@@ -26,6 +26,7 @@ from fieldwise_client.decision import Decision, Money
 from fieldwise_client.errors import Unavailable
 from fieldwise_client.forecast_calls import ForecastCalls
 from fieldwise_client.names import new_request_id
+from fieldwise_client.recommend_calls import RecommendCalls
 from fieldwise_client.requests import INGEST_SECONDS, JOB_SECONDS, PLAN_SECONDS, PlanProgress, Replay
 from fieldwise_client.talks import Patience, backoff
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from fieldwise_client.fake import FakeGateway
 
 
-class Client(CustomerCalls, ForecastCalls, AllocationCalls):
+class Client(CustomerCalls, ForecastCalls, AllocationCalls, RecommendCalls):
     """Decisions, plans, events and outcomes, for synchronous programs. Safe to share between threads.
 
     Args:
