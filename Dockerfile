@@ -12,12 +12,13 @@ RUN sed -n 's/^\([a-z0-9][^ ]*==[^ ]*\).*/\1/p' requirements.lock > constraints.
 COPY protos protos
 COPY packages/runtime packages/runtime
 COPY packages/executor packages/executor
+COPY packages/rules packages/rules
 COPY services services
 COPY gateway gateway
 RUN member=./services/$SERVICE && if [ "$SERVICE" = gateway ]; then member=./gateway; fi \
     && uv pip install --no-cache --compile-bytecode --python /opt/fieldwise/bin/python \
         --constraint constraints.txt --build-constraint constraints.txt --override overrides.txt \
-        ./protos ./packages/runtime ./packages/executor "$member"
+        ./protos ./packages/runtime ./packages/executor ./packages/rules "$member"
 
 FROM python:3.11-slim-bookworm
 ARG SERVICE

@@ -18,8 +18,8 @@ test: .venv/.ready  ## all tests; ARGS="tests/runtime -k deadline" narrows
 lint: .venv/.ready  ## style, types, import contracts, protos and their compatibility
 	@$(BIN)/python tools/lint.py
 
-bench: .venv/.ready  ## NAME=decide, profile, forecast or allocation, QUICK=1 for a short run
-	@$(BIN)/python -m benchmarks.$(or $(NAME),decide) $(if $(QUICK),--quick)
+bench: .venv/.ready  ## NAME=decide, profile, forecast, allocation or recommend, QUICK=1 for a short run, ARGS for its options
+	@$(BIN)/python -m benchmarks.$(or $(NAME),decide) $(if $(QUICK),--quick) $(ARGS)
 
 soak: .venv/.ready  ## the long tests: kills under load, memory over time; NAME=profile runs one subject's
 	@$(BIN)/python -m pytest -m soak --timeout 3600 $(if $(NAME),tests/$(NAME)) $(ARGS)

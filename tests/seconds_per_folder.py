@@ -18,8 +18,9 @@ ALLOTTED = {
     "forecast": 230,
     "gateway": 40,
     "market": 15,
-    "profile": 260,
+    "profile": 245,
     "recommend": 40,
+    "rules": 15,
     "runtime": 50,
     "system": 150,
 }

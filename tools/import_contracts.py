@@ -56,7 +56,7 @@ class FaultList(Contract):
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
         """Look at every import made below the packages; ``verbose`` changes nothing."""
-        pairs = [pair for package in self.listed("packages") for pair in imports(graph, package)]
+        pairs = [pair for package in self.walked() for pair in imports(graph, package)]
         faults = [told(graph, *pair) for pair in pairs if self.offends(*pair)]
         return ContractCheck(kept=not faults, metadata={"faults": faults})
 
@@ -64,6 +64,10 @@ class FaultList(Contract):
         """Print the faults, then what to do."""
         for line in [*check.metadata["faults"], self.remedy]:
             output.print_error(line)
+
+    def walked(self) -> list[str]:
+        """The packages whose imports are looked at."""
+        return self.listed("packages")
 
     def listed(self, option: str) -> list[str]:
         """The names given to the contract in pyproject.toml; none when the option is left out."""
@@ -86,14 +90,19 @@ class DownwardContract(FaultList):
 
 
 class PureContract(FaultList):
-    """A core imports nothing through which the world could change its answer."""
+    """A core imports nothing through which the world could change its answer; ``whole`` packages are core all through."""
 
     packages = fields.SetField(subfield=fields.StringField())
+    whole = fields.SetField(subfield=fields.StringField(), required=False)
     forbidden = fields.SetField(subfield=fields.StringField())
     allowed = fields.SetField(subfield=fields.StringField(), required=False)
     remedy = "A core takes time, randomness and parameters as arguments, and leaves wire and SQL to servicer and store."
 
+    def walked(self) -> list[str]:
+        """Those with a core, and those that are core all through."""
+        return [*self.listed("packages"), *self.listed("whole")]
+
     def offends(self, importer: str, imported: str) -> bool:
         """Whether a core reaches for something forbidden and not excepted."""
         refused = within(imported, self.listed("forbidden")) and not within(imported, self.listed("allowed"))
-        return rank(importer) == CORE and refused
+        return refused and (rank(importer) == CORE or within(importer, self.listed("whole")))

@@ -14,16 +14,18 @@ PARTS = (
     "replan",
     "stream",
     "scale",
+    "uploads",
     "comparison",
     "conflicts",
     "practice",
     "budget",
     "means",
     "prices",
+    "loop",
     "routing",
     "outreach",
 )
 
 
 if __name__ == "__main__":
-    sys.exit(run("benchmarks.allocation", "Plans", PARTS, __doc__))
+    sys.exit(run("benchmarks.allocation", "Plans", PARTS, __doc__, drawing={"scale"}))

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.allocation.kept_traces import Points, kept
 from fieldwise_allocation.core.assignment.outcome import Found, Watch
 from fieldwise_allocation.core.assignment.problem import Floats, Problem
 
@@ -39,37 +40,51 @@ class Trace:
 
 
 Solver = Callable[[Problem, float, int, Connection], None]
+Task = tuple[Solver, Problem, float, int]
 
 
-def compared(problem: Problem, cpu_seconds: float) -> dict[str, Trace]:
+def compared(problem: Problem, cpu_seconds: float, instance: str | None = None) -> dict[str, Trace]:
     """Traces of ``ours``, ``CP-SAT`` and ``HiGHS`` over the same CPU seconds; two processes at a time.
 
     Ours is what the service does: two searches, each with half the seconds.
+
+    Args:
+        instance: Names the instance among runs that are kept; None keeps none.
     """
-    lanes = _together([(ours, problem, cpu_seconds / LANES, lane) for lane in range(LANES)])
-    cp_sat_trace, highs_trace = _together(
-        [(cp_sat, problem, cpu_seconds, 0), (highs, problem, cpu_seconds, 0)]
-    )
-    return {"ours": _merged(lanes), "CP-SAT": cp_sat_trace, "HiGHS": highs_trace}
+    tasks: dict[str, list[Task]] = {
+        "ours": [(ours, problem, cpu_seconds / LANES, lane) for lane in range(LANES)],
+        "CP-SAT": [(cp_sat, problem, cpu_seconds, 0)],
+        "HiGHS": [(highs, problem, cpu_seconds, 0)],
+    }
+    return {solver: _traced(instance, solver, cpu_seconds, some) for solver, some in tasks.items()}
 
 
-def only_ours(problem: Problem, cpu_seconds: float) -> Trace:
-    return _merged(_together([(ours, problem, cpu_seconds / LANES, lane) for lane in range(LANES)]))
+def only_ours(problem: Problem, cpu_seconds: float, instance: str) -> Trace:
+    lanes: list[Task] = [(ours, problem, cpu_seconds / LANES, lane) for lane in range(LANES)]
+    return _traced(instance, "ours", cpu_seconds, lanes)
+
+
+def _traced(instance: str | None, solver: str, cpu_seconds: float, tasks: list[Task]) -> Trace:
+    def run() -> tuple[Points, bool]:
+        found = _merged(_together(tasks))
+        return found.points, found.done
+
+    return Trace(*(run() if instance is None else kept(instance, solver, cpu_seconds, run)))
 
 
 def _merged(lanes: list[Trace]) -> Trace:
-    """One trace of searches side by side: a second of each is two."""
-    points = sorted((LANES * at, cost) for lane in lanes for at, cost in lane.points)
+    """One trace of searches side by side: with two of them, a second of each is two."""
+    points = sorted((len(lanes) * at, cost) for lane in lanes for at, cost in lane.points)
     return Trace(points, all(lane.done for lane in lanes))
 
 
-def _together(tasks: list[tuple[Solver, Problem, float, int]]) -> list[Trace]:
+def _together(tasks: list[Task]) -> list[Trace]:
     """Each in a process of its own, at the same time; a process that ends has told everything."""
     context = multiprocessing.get_context("spawn")
     traces: dict[Connection, Trace] = {}
     for solver, problem, seconds, lane in tasks:
         here, there = context.Pipe(duplex=False)
-        context.Process(target=solver, args=(problem, seconds, lane, there), daemon=True).start()
+        context.Process(target=_alone, args=(solver, problem, seconds, lane, there), daemon=True).start()
         there.close()
         traces[here] = Trace()
     open_pipes = list(traces)
@@ -86,6 +101,19 @@ def _together(tasks: list[tuple[Solver, Problem, float, int]]) -> list[Trace]:
             else:
                 traces[pipe].points.append(point)
     return list(traces.values())
+
+
+def _alone(solver: Solver, problem: Problem, seconds: float, lane: int, tell: Connection) -> None:
+    """A solver in this process, which ends with the one that started it, however that one was stopped."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+    solver(problem, seconds, lane, tell)
 
 
 def ours(problem: Problem, seconds: float, lane: int, tell: Connection) -> None:
@@ -110,10 +138,15 @@ def ours(problem: Problem, seconds: float, lane: int, tell: Connection) -> None:
 
 def _warm(lane: int) -> None:
     """Loads the compiled loops, as a standing process of the service has."""
+    from fieldwise_allocation.core.assignment.annealing import Round
+    from fieldwise_allocation.core.assignment.prices import price
     from fieldwise_allocation.core.assignment.solve import solve
+    from fieldwise_allocation.core.assignment.trades import traded
 
     tiny = Problem(np.ones((4, 2)), np.ones((4, 2)), np.array([3.0, 3.0]), np.full(2, 4.0))
-    solve(tiny, Watch(0.01, lambda: 1.0, lambda *_: None), lane=lane)
+    found = solve(tiny, Watch(0.01, lambda: 1.0, lambda *_: None), lane=lane)
+    prices = price(tiny, lambda: 1.0)
+    traded(tiny, prices, prices.reduced(tiny), Round(0.1, 2, 1, 0, found.agent_of), lambda: False)
 
 
 def cp_sat(problem: Problem, seconds: float, _lane: int, tell: Connection) -> None:
@@ -182,13 +215,14 @@ def _ended_by_cpu(begin: float, seconds: float, tell: Connection, log: Path | No
 
 
 def _best_in(log: str) -> float:
-    """The last incumbent in a log of HiGHS: the second figure of a table line's third part."""
+    """The last incumbent in a log of HiGHS: the second figure behind the share explored, in lines of its table."""
     best = math.inf
     for line in log.splitlines():
-        parts = line.split("|")
-        if len(parts) >= 4 and len(figures := parts[2].split()) >= 2:
+        figures = line.split()
+        share = next((k for k, figure in enumerate(figures) if figure.endswith("%")), len(figures))
+        if len(figures) > share + 3:
             with contextlib.suppress(ValueError):
-                best = min(best, float(figures[1]))
+                best = min(best, float(figures[share + 2]))
     return best
 
 

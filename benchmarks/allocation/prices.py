@@ -7,6 +7,7 @@ are paid once in a process, and compiling once on a machine.
 from __future__ import annotations
 
 import asyncio
+import gc
 import resource
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from benchmarks.report import Row
 from fieldwise.allocation.v1 import allocation_service_pb2 as service_pb2
 from fieldwise.allocation.v1 import price_pb2
 from fieldwise.type.v1.money_pb2 import Money
+from fieldwise_allocation.__main__ import TURN_SECONDS
 from fieldwise_allocation.core.prices.clearing import clear
 from fieldwise_allocation.core.prices.market import Floats, Market
 from fieldwise_allocation.core.prices.outcome import Clearing
@@ -120,7 +122,7 @@ def _alike(seed: int) -> Iterator[Row]:
 # ---- intake and memory --------------------------------------------------------------------------------------------
 
 
-def _message(first: int, candidates: int) -> bytes:
+def price_message(first: int, candidates: int) -> bytes:
     message = service_pb2.SolvePricesRequest()
     for i in range(first, first + candidates):
         message.candidates.add(
@@ -136,9 +138,12 @@ def _message(first: int, candidates: int) -> bytes:
 
 
 def _intake(candidates: int) -> Iterator[Row]:
-    """As the server takes candidates in: a message is parsed in the event loop, its candidates are read in a thread."""
+    """As the server takes candidates in: large messages are parsed in a thread (`fieldwise_runtime.calls`), and read there."""
+    # What markets of other parts have left is no matter of the collector's, as in a server (`fieldwise_runtime.server`).
+    gc.freeze()
+    sys.setswitchinterval(TURN_SECONDS)
     for size, level in ((10_000, "must"), (100_000, "must")):
-        raw = [_message(first, size) for first in range(0, candidates, size)]
+        raw = [price_message(first, size) for first in range(0, candidates, size)]
         seconds, hold = asyncio.run(_taken_in(raw))
         yield Row(f"intake, messages of {size:,}: candidates per CPU second", candidates / seconds, "1/s")
         yield Row("  longest hold of the event loop", 1000 * hold, "ms", level, "<= 50")
@@ -160,10 +165,14 @@ async def _taken_in(raw: list[bytes]) -> tuple[float, float]:
         ticking = asyncio.create_task(tick())
         begun = time.process_time()
         for each in raw:
-            await asyncio.to_thread(intake.take, service_pb2.SolvePricesRequest.FromString(each))
+            await asyncio.to_thread(_take, intake, each)
         seconds = time.process_time() - begun
         ticking.cancel()
     return seconds, longest
+
+
+def _take(intake: Intake, raw: bytes) -> None:
+    intake.take(service_pb2.SolvePricesRequest.FromString(raw))
 
 
 def _memory(customers: int, seed: int) -> Iterator[Row]:

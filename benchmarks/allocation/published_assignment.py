@@ -2,7 +2,8 @@
 
 A full run takes a few, chosen by rule: of each type the one with the most pairs (and the most items among equals), and of type d
 also the one with the fewest items per agent. Types c and d run to 60 s; the others run to 20 s, and are held by then to what is asked
-of 60 s. FIELDWISE_EVERY_INSTANCE=1 runs all 93 with ours alone, and takes up to three hours.
+of 60 s. FIELDWISE_EVERY_INSTANCE=1 runs all 93 with ours alone, and takes up to three hours. Finished runs are kept (`kept_traces`):
+one that is stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -83,16 +84,24 @@ def rows(*, quick: bool) -> Iterator[Row]:
     if os.environ.get("FIELDWISE_EVERY_INSTANCE"):
         yield from _all(every)
     elif quick:
-        yield from _beside([each for each in every if each.path in QUICK], {"3 s": QUICK_SECONDS})
+        yield from _beside([each for each in every if each.path in QUICK], {"3 s": QUICK_SECONDS}, keep=False)
     else:
         some = chosen(every)
-        yield from _beside([each for each in some if each.kind not in LONG_KINDS], {"20 s": AT["20 s"]})
-        yield from _beside([each for each in some if each.kind in LONG_KINDS], AT)
+        yield from _beside(
+            [each for each in some if each.kind not in LONG_KINDS], {"20 s": AT["20 s"]}, keep=True
+        )
+        yield from _beside([each for each in some if each.kind in LONG_KINDS], AT, keep=True)
 
 
-def _beside(some: list[Instance], moments: dict[str, float]) -> Iterator[Row]:
-    """One run to the last moment gives the figures of all."""
-    traces = {each: compared(each.read(), max(moments.values())) for each in some}
+def _beside(some: list[Instance], moments: dict[str, float], *, keep: bool) -> Iterator[Row]:
+    """One run to the last moment gives the figures of all.
+
+    Args:
+        keep: Runs are kept, and a benchmark that was stopped goes on where it was.
+    """
+    traces = {
+        each: compared(each.read(), max(moments.values()), each.path if keep else None) for each in some
+    }
     for label, seconds in moments.items():
         for each, of in traces.items():
             yield from _rows_of(each, of, label, seconds, last=seconds == max(moments.values()))
@@ -131,7 +140,7 @@ def _all(every: list[Instance]) -> Iterator[Row]:
     seconds = AT["60 s"]
     worst: dict[str, float] = {}
     for each in every:
-        gap = _gap(each, only_ours(each.read(), seconds), seconds)
+        gap = _gap(each, only_ours(each.read(), seconds, each.path), seconds)
         print(f"# {each.path} {gap:.4f} %", flush=True)
         worst[each.kind] = max(gap, worst.get(each.kind, 0.0))
     for kind, gap in worst.items():

@@ -1,6 +1,6 @@
 """Re-planning after a change: time, cost against a full solve, moves against those needed.
 
-Protocol, fixed before the repair was tuned (on seed 1): a plan of 10,000 x 100 is made in 20 CPU-s; its reps become the
+Protocol, fixed before the repair was tuned: a plan of 10,000 x 100 is made in 20 CPU-s; its reps become the
 incumbents. Then a rep leaves, 1 % of the accounts double, or five accounts are locked to their second nearest rep. Each
 is a task as the server sends it, done by a worker forked from a process that stands by; CPU is that of both.
 Moves needed: `least_moves`, a bound computed outside the timed part.
@@ -30,6 +30,8 @@ from fieldwise_allocation.plan_worker import make, question_of
 from fieldwise_executor.local import LocalExecutor
 from fieldwise_executor.standby import Readiness
 
+# Tuned on seeds 1 to 3; seeds 11 and 12 were looked at on the way.
+SEEDS = REPORTING_SEEDS[2:]
 ACCOUNTS, REPS, BAND = 10_000, 100, 0.05
 FULL_SECONDS = 20.0
 LOCKS = 5
@@ -52,7 +54,7 @@ class Repair:
 
 def rows(*, quick: bool) -> Iterator[Row]:
     """Medians and p95 over seeds and changes."""
-    seeds = REPORTING_SEEDS[:1] if quick else REPORTING_SEEDS[:3]
+    seeds = SEEDS[:1] if quick else SEEDS
     repairs = asyncio.run(_measured(seeds))
     for name in CHANGES:
         some = [repair for change, repair in repairs if change == name]

@@ -191,7 +191,7 @@ def _own_process(size: Size) -> Iterator[Row]:
         str(size.accounts),
         str(size.reps),
     ]
-    command += [str(size.band), str(size.cpu_seconds), str(REPORTING_SEEDS[0])]
+    command += [str(size.band), str(size.cpu_seconds), str(REPORTING_SEEDS[0]), str(size.stretch)]
     gap, cpu, mebibytes = map(
         float, subprocess.run(command, capture_output=True, check=True, text=True).stdout.split()
     )

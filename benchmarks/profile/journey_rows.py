@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from fieldwise_client.demo.complete_journey import CLOCK, History
-from fieldwise_profile.core.cel.compiler import compiled
 from fieldwise_profile.core.event import DAY, SECOND, Happening, Kind
 from fieldwise_profile.core.tags.fields import FIELDS
 from fieldwise_profile.core.tags.worth import Target
 from fieldwise_profile.tag_worth import WINDOW_DAYS, Read, read_customer
+from fieldwise_rules.compiler import compiled
 
 CLOCK_MOMENT: Final = int(CLOCK.timestamp()) * SECOND
 

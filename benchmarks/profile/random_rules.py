@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from fieldwise_profile.core.cel.fields import Field, Fields
-from fieldwise_profile.core.cel.kinds import BOOL, DOUBLE, INT, STRING, TIMESTAMP, Kind, list_of, map_of
+from fieldwise_rules.fields import Field, Fields
+from fieldwise_rules.kinds import BOOL, DOUBLE, INT, STRING, TIMESTAMP, Kind, list_of, map_of
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)

@@ -32,7 +32,6 @@ from benchmarks.profile.random_rules import FIELDS as SMALL_FIELDS
 from benchmarks.profile.random_rules import Rules, as_names, customer
 from benchmarks.report import Row
 from fieldwise_client.demo.complete_journey import read
-from fieldwise_profile.core.cel.compiler import compiled
 from fieldwise_profile.core.tags.boosting import log_odds
 from fieldwise_profile.core.tags.fields import FIELDS
 from fieldwise_profile.core.tags.ranking import ranked
@@ -40,6 +39,7 @@ from fieldwise_profile.core.tags.scores import Array, auc
 from fieldwise_profile.core.tags.tag import Tag, TagSet, TagState, names_that_hold
 from fieldwise_profile.core.tags.worth import Rows, Target
 from fieldwise_profile.tag_worth import split
+from fieldwise_rules.compiler import compiled
 
 CUTOFFS: Final = 12
 KEPT: Final = 20

@@ -15,13 +15,17 @@ import fieldwise.forecast.v1
 import fieldwise.profile.v1
 import fieldwise.recommend.v1
 from fieldwise.gateway.v1 import gateway_service_pb2_grpc as gateway_grpc
+from fieldwise.gateway.v1 import rep_days_service_pb2_grpc as days_grpc
 from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.clock import BusinessClock
 from fieldwise_gateway.decide import Decider
+from fieldwise_gateway.deciding import SECONDS
 from fieldwise_gateway.erasing import ERASE_CUSTOMER, Erasing
 from fieldwise_gateway.following import SET_CONSENT, Follower
 from fieldwise_gateway.operations import OperationsServicer
 from fieldwise_gateway.relay import Relay, relayed_services
+from fieldwise_gateway.rep_days import RepDays
+from fieldwise_gateway.rep_days_servicer import RepDaysServicer
 from fieldwise_gateway.servicer import GatewayServicer
 from fieldwise_gateway.settings import Addresses, Settings
 from fieldwise_gateway.snapshots import Snapshots
@@ -46,6 +50,8 @@ async def wired(settings: Settings, addresses: Addresses) -> Service:
     snapshots = Snapshots()
     decider = Decider(backends, snapshots, clock.now, settings.decide_seconds)
     servicer = GatewayServicer(backends, decider, clock, IdempotencyKeys(database), settings.currency)
+    of_days = Decider(backends, snapshots, clock.now, SECONDS)
+    days = RepDaysServicer(RepDays(backends, of_days, clock.now, settings.currency))
 
     erasing = Erasing(backends, clock.now, snapshots)
     follower = Follower(backends, snapshots, clock.now)
@@ -66,6 +72,7 @@ async def wired(settings: Settings, addresses: Addresses) -> Service:
 
     def register(server: grpc.aio.Server) -> None:
         gateway_grpc.add_GatewayServiceServicer_to_server(servicer, server)
+        days_grpc.add_RepDaysServiceServicer_to_server(days, server)
         operations_pb2_grpc.add_OperationsServicer_to_server(OperationsServicer(backends), server)
         relay.register(server, of_profile)
         forecasts.register(server, of_forecast)
@@ -94,6 +101,7 @@ async def wired(settings: Settings, addresses: Addresses) -> Service:
         register=register,
         service_names=[
             "fieldwise.gateway.v1.GatewayService",
+            "fieldwise.gateway.v1.RepDaysService",
             "google.longrunning.Operations",
             *(service.full_name for service in (*of_profile, *of_forecast, *of_allocation, *of_recommend)),
         ],

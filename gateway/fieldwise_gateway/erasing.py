@@ -1,11 +1,13 @@
 """EraseCustomer at the only door: profile erases and signs, every other place follows and is added to the receipt.
 
 A place that does not answer is left out of the receipt for now; the jobs process finishes it. Nothing is done twice wrongly: each
-place erases what is there, and a part that comes again replaces the one before.
+place erases what is there, and profile keeps the larger counts of a part that comes again. What has begun goes on when the caller
+leaves: the answer of a place that erased him must reach the receipt.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
@@ -54,6 +56,8 @@ class Erasing:
         self._backends = backends
         self._now = now
         self._snapshots = snapshots
+        # The loop keeps only weak references to tasks.
+        self._finishing: set[asyncio.Task[privacy_pb.ErasureReceipt]] = set()
         self._places: dict[str, Callable[[privacy_pb.ErasureReceipt], Awaitable[privacy_pb.ErasedPart]]] = {
             "recommend": self._recommend,
             "forecast": self._forecast,
@@ -74,6 +78,13 @@ class Erasing:
         receipt = await self._backends.privacy.EraseCustomer(
             request, timeout=_PLACE_SECONDS if left is None else left
         )
+        finishing = asyncio.create_task(self._finish_unhurried(receipt))
+        self._finishing.add(finishing)
+        finishing.add_done_callback(self._finishing.discard)
+        return await asyncio.shield(finishing)
+
+    async def _finish_unhurried(self, receipt: privacy_pb.ErasureReceipt) -> privacy_pb.ErasureReceipt:
+        deadlines.begin(None)
         return await self.finish(receipt)
 
     async def finish(self, receipt: privacy_pb.ErasureReceipt) -> privacy_pb.ErasureReceipt:

@@ -20,6 +20,7 @@ from fieldwise_runtime.fingerprints import fingerprint
 SOURCE = "fieldwise"
 # Longest wait for profile's acknowledgement when the caller gave no deadline.
 INGEST_SECONDS = 5.0
+CLOCKS_DIFFER_SECONDS = 60
 
 
 async def record_outcome(
@@ -29,12 +30,13 @@ async def record_outcome(
 
     Raises:
         NotFound: The decision is not known.
-        InvalidRequest: The event is refused, such as an outcome from the future.
+        InvalidRequest: The event is refused, such as an outcome from the future or from before its decision.
         AlreadyExists: The request_id was used with another body.
     """
     decision = await backends.recommend.GetDecision(recommend_pb.GetDecisionRequest(name=request.decision))
     # From here an operator finds the decision's own trace.
     trace.get_current_span().set_attribute("fieldwise.decision_trace", decision.trace_id)
+    _check_order(request, decision)
     asked = fingerprint(request)
     claim = await keys.claim("RecordOutcome", request.request_id, asked, now)
     # The times of the first use: a repetition is the same event, and its answer is what profile holds.
@@ -50,12 +52,23 @@ async def record_outcome(
     return gateway_pb.RecordOutcomeResponse(event=event, duplicate=bool(answer.duplicates))
 
 
+def _check_order(request: gateway_pb.RecordOutcomeRequest, decision: decision_pb2.Decision) -> None:
+    """What happened before a decision cannot have come of it; a minute is left to clocks that differ."""
+    made = decision.decision_time
+    if request.HasField("event_time") and request.event_time.seconds + CLOCKS_DIFFER_SECONDS < made.seconds:
+        at = request.event_time.ToJsonString()
+        remedy = f"send when it happened, after the decision of {made.ToJsonString()}"
+        raise InvalidRequest([Violation.of("event_time", at, remedy)], reason="OUTCOME_BEFORE_DECISION")
+
+
 def _event(
     request: gateway_pb.RecordOutcomeRequest, decision: decision_pb2.Decision, now: datetime
 ) -> event_pb2.Event:
     outcome = event_pb2.Outcome(decision=request.decision, kind=request.kind, reporter=request.reporter)
     if request.HasField("amount"):
         outcome.amount.CopyFrom(request.amount)
+    if request.HasField("score"):
+        outcome.score = request.score
     event = event_pb2.Event(
         event_id=request.request_id, source=SOURCE, customer=decision.customer, outcome=outcome
     )

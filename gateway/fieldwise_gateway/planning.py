@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from google.longrunning import operations_pb2
@@ -21,6 +22,8 @@ from fieldwise_runtime.errors import FailedPrecondition
 from fieldwise_runtime.fingerprints import fingerprint
 
 _RECENT_ORDERS = "purchase_days_28d"
+# Accounts copied in one go: no thread gets a turn meanwhile.
+_AT_A_TIME = 2_000
 
 
 async def plan_territories(
@@ -32,14 +35,24 @@ async def plan_territories(
         FailedPrecondition: NO_CUSTOMERS; there is nobody to plan for.
     """
     accounts = list(request.accounts) or await _derived(backends, now, currency)
+    # In a thread: while fifty thousand accounts are copied, decisions go on.
+    asked = await asyncio.to_thread(_asked, request, accounts, now)
+    return await backends.allocation.PlanTerritories(asked)
+
+
+def _asked(
+    request: gateway_pb.PlanTerritoriesRequest, accounts: Sequence[plan_pb2.Account], now: datetime
+) -> allocation_pb.PlanTerritoriesRequest:
     asked = allocation_pb.PlanTerritoriesRequest(
-        request_id=request.request_id, accounts=accounts, reps=request.reps, rules=request.rules
+        request_id=request.request_id, reps=request.reps, rules=request.rules
     )
+    for first in range(0, len(accounts), _AT_A_TIME):
+        asked.accounts.extend(accounts[first : first + _AT_A_TIME])
     asked.decision_time.FromDatetime(now)
     if not request.accounts:
         # What is derived differs after new events; the caller's request does not.
         asked.fingerprint = fingerprint(request)
-    return await backends.allocation.PlanTerritories(asked)
+    return asked
 
 
 async def _derived(backends: Backends, now: datetime, currency: str) -> list[plan_pb2.Account]:

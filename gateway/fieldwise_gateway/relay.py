@@ -57,6 +57,8 @@ _INSTEAD: Final = {
     "GetDecision": "ask with fieldwise.gateway.v1.GatewayService/GetDecision",
     "ReplayDecision": "replay with fieldwise.gateway.v1.GatewayService/GetDecision",
     "RecordOutcomes": "report with fieldwise.gateway.v1.GatewayService/RecordOutcome",
+    "ListDueResults": "results are measured by the jobs process; ask for fieldwise.recommend.v1.EffectService/ReportEffect",
+    "RecordResults": "results are measured by the jobs process; report outcomes with fieldwise.gateway.v1.GatewayService/RecordOutcome",
     "IngestEvents": "send events with fieldwise.gateway.v1.GatewayService/IngestEvents",
     "ListOutcomeEvents": "read what came of a decision with fieldwise.gateway.v1.GatewayService/GetDecision",
     "LookUpTerms": "ask for a decision with fieldwise.gateway.v1.GatewayService/Decide: it names the rep and the prices",

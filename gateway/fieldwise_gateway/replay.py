@@ -16,12 +16,13 @@ from fieldwise_gateway.backends import Backends
 async def get_decision(
     backends: Backends, request: gateway_pb.GetDecisionRequest
 ) -> gateway_pb.GetDecisionResponse:
-    """The decision as stored; with ``replay``, also as recomputed.
+    """The decision as stored; with ``replay``, also as recomputed; with ``explain``, and what would have changed it.
 
     Raises:
         RpcError: NOT_FOUND from recommend when the decision is not known.
     """
-    decision = await backends.recommend.GetDecision(recommend_pb.GetDecisionRequest(name=request.name))
+    asked = recommend_pb.GetDecisionRequest(name=request.name, explain=request.explain)
+    decision = await backends.recommend.GetDecision(asked)
     response = gateway_pb.GetDecisionResponse(decision=decision)
     if request.replay:
         response.replay.CopyFrom(await _replay(backends, request.name))

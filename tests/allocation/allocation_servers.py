@@ -102,15 +102,19 @@ async def serving(folder: Path, **more: str) -> AsyncIterator[grpc.aio.Channel]:
 async def allocation(folder: Path, **more: str) -> AsyncIterator[Allocation]:
     """The stubs of a server, as `serving` makes it."""
     async with serving(folder, **more) as channel:
-        yield Allocation(
-            service_grpc.AllocationServiceStub(channel),
-            operations_pb2.OperationsStub(channel),
-            accounts_grpc.AccountServiceStub(channel),
-            plans_grpc.PlanServiceStub(channel),
-            resources_grpc.ResourceServiceStub(channel),
-            prices_grpc.PriceServiceStub(channel),
-            territories_grpc.TerritoryServiceStub(channel),
-        )
+        yield stubs(channel)
+
+
+def stubs(channel: grpc.aio.Channel) -> Allocation:
+    return Allocation(
+        service_grpc.AllocationServiceStub(channel),
+        operations_pb2.OperationsStub(channel),
+        accounts_grpc.AccountServiceStub(channel),
+        plans_grpc.PlanServiceStub(channel),
+        resources_grpc.ResourceServiceStub(channel),
+        prices_grpc.PriceServiceStub(channel),
+        territories_grpc.TerritoryServiceStub(channel),
+    )
 
 
 async def fault_of(call: Awaitable[object]) -> RpcFault:

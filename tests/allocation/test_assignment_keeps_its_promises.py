@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fieldwise_allocation.core.assignment import check
+from fieldwise_allocation.core.assignment.annealing import Round
 from fieldwise_allocation.core.assignment.bundles import gathered
 from fieldwise_allocation.core.assignment.knapsack import packed
 from fieldwise_allocation.core.assignment.outcome import Infeasible, NoPlanFound
@@ -16,6 +17,7 @@ from fieldwise_allocation.core.assignment.plan import Compiled, Plan
 from fieldwise_allocation.core.assignment.prices import bound_at, price
 from fieldwise_allocation.core.assignment.question import Agent, Item, Pair, Question
 from fieldwise_allocation.core.assignment.solve import solve
+from fieldwise_allocation.core.assignment.trades import traded
 from tests.allocation.assignments import cheapest_by_brute_force, question, solved, watch
 
 KINDS: list[dict[str, bool]] = [
@@ -82,6 +84,28 @@ def test_a_bundle_is_the_best_of_all_that_fit() -> None:
         assert worth == pytest.approx(best)
         assert value @ inside == pytest.approx(best)
         assert weight @ inside <= 15
+
+
+def test_trades_keep_capacities_and_find_at_least_what_trying_all_of_their_moves_finds() -> None:
+    won = 0
+    for seed in range(6):
+        problem = Compiled.of(question(9, 4, seed=seed, tightness=1.1)).problem
+        prices = price(problem, lambda: 60.0)
+        reduced = prices.reduced(problem)
+        start = next(
+            plan for plan in np.random.default_rng(seed).integers(0, 4, (10_000, 9)) if problem.feasible(plan)
+        )
+        aside = reduced.copy()
+        aside[np.arange(9), start] = np.inf
+        ways = itertools.product(*zip(start.tolist(), aside.argmin(axis=1).tolist(), strict=True))
+        plans = (np.array(way) for way in ways)
+        best = min(problem.objective(plan) for plan in plans if problem.feasible(plan))
+        found = traded(problem, prices, reduced, Round(0.01, 4, 1, seed, start), lambda: False)
+        assert found is not None
+        assert problem.feasible(found[0])
+        assert problem.objective(found[0]) == found[1] <= best
+        won += found[1] < problem.objective(start)
+    assert won
 
 
 def test_shuffled_rows_change_nothing() -> None:

@@ -11,11 +11,14 @@ import pytest
 
 from benchmarks.allocation.least_moves import NEAR, least_moves
 from fieldwise_allocation.core.territory.arcs import cheapest
+from fieldwise_allocation.core.territory.breach import Breach
+from fieldwise_allocation.core.territory.chains import chained
 from fieldwise_allocation.core.territory.compile import compiled
 from fieldwise_allocation.core.territory.few import few
 from fieldwise_allocation.core.territory.found import Impossible, Watch
 from fieldwise_allocation.core.territory.problem import Floats, Ints, Problem, feasible, objective
 from fieldwise_allocation.core.territory.replan import filled, replan
+from fieldwise_allocation.core.territory.search import Heat
 from fieldwise_allocation.core.territory.solve import solve
 from fieldwise_allocation.plan_task import Task
 from fieldwise_allocation.plan_worker import question_of
@@ -119,6 +122,33 @@ def test_few_accounts_keep_the_rules_when_all_do(planned: Planned) -> None:
         kept.add(feasible(small.problem, chosen))
         assert feasible(small.problem, chosen) == feasible(problem, small.put(start, chosen))
     assert kept == {True, False}
+
+
+def test_chains_without_heat_mend_a_plan_and_save_without_breaking_a_rule(planned: Planned) -> None:
+    problem, start, _ = planned
+    arcs = cheapest(problem, np.zeros((len(problem.amount), problem.reps)), 0.0, 4)
+    firm = Breach(np.full(problem.low.shape, 1e6), 1e6)
+    cold = Heat(20_000, 0.0, 0.0, 1.0)
+    rng = np.random.default_rng(3)
+    for most_moves in (None, 30):
+        limited = replace(problem, most_moves=most_moves)
+        worse = start.copy()
+        astray = rng.choice(np.flatnonzero(~problem.locked), 20, replace=False)
+        worse[astray] = arcs.rep[astray, 1]
+        better = chained(limited, arcs, worse, cold, firm, seed=1)
+        assert feasible(limited, better)
+        assert objective(limited, better) < objective(limited, worse)
+
+
+def test_chains_leave_accounts_of_staffed_areas_alone(planned: Planned) -> None:
+    problem, start, _ = planned
+    area = np.where(np.arange(problem.accounts) % 2 == 0, 0, -1).astype(np.int32)
+    staffed = replace(problem, area=area, least_reps=np.array([1], dtype=np.int32))
+    arcs = cheapest(staffed, np.zeros((len(problem.amount), problem.reps)), 0.0, 4)
+    hot = Heat(5000, 10.0, 1.0, 1.0)
+    found = chained(staffed, arcs, start, hot, Breach(np.zeros(problem.low.shape), 0.0), seed=1)
+    assert (found[area == 0] == start[area == 0]).all()
+    assert (found != start).any()
 
 
 def test_the_least_moves_are_never_above_those_of_any_plan() -> None:

@@ -13,7 +13,7 @@ from fieldwise.allocation.v1 import resource_service_pb2 as service_pb2
 from fieldwise.allocation.v1 import resource_service_pb2_grpc as service_grpc
 from fieldwise.type.v1 import money_pb2
 from fieldwise_allocation.resourcing_worker import allocate_budget, fit_curves, size_force
-from fieldwise_runtime.errors import FailedPrecondition, InvalidRequest
+from fieldwise_runtime.errors import FailedPrecondition, InvalidRequest, from_rpc_error
 from tests.allocation.allocation_servers import allocation, dollars, fault_of
 
 
@@ -68,6 +68,29 @@ async def test_means_are_shared_out_with_prices_frontier_and_what_is_assumed(
     assert plan.cells_beyond_support == sum(line.beyond_support for line in plan.lines)
     assert plan.today.micros < plan.value.micros
     assert plan.nearest.moved <= plan.nearest.best_moved
+
+
+async def test_a_budget_tells_its_steps_with_what_was_found_and_ends_with_its_plan(
+    served: service_grpc.ResourceServiceAsyncStub,
+) -> None:
+    request = service_pb2.WatchBudgetRequest(question=asked())
+    request.question.cells[0].step = 0  # any amount will do
+    *news, last = [each async for each in served.WatchBudget(request)]
+    steps = [each.step for each in news]
+    assert steps[:2] == ["reading", "searching"]
+    assert "refining" in steps
+    assert steps[-3:] == ["frontier", "nearest", "checking"]
+    found = [each for each in news if each.HasField("bound")]
+    assert found
+    assert all(0 < each.worth.micros <= each.bound.micros for each in found)
+    assert last.plan == await served.AllocateBudget(
+        service_pb2.AllocateBudgetRequest(question=request.question)
+    )
+    assert not any(each.HasField("plan") for each in news)
+    request.question.limits.add(id="visits", measure="hours", at_least=20)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        [each async for each in served.WatchBudget(request)]
+    assert from_rpc_error(refused.value).reason == "INFEASIBLE_BUDGET"
 
 
 async def test_an_infeasible_budget_names_the_rules_and_the_way_out(

@@ -135,7 +135,7 @@ def test_bands_of_a_thousandth_leave_a_bound_that_says_something() -> None:
 
 def test_where_annealing_finds_nothing_the_rules_alone_give_a_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = problem(120, 5, seed=1, band=0.1)
-    monkeypatch.setattr(solving, "_round", lambda *_: None)
+    monkeypatch.setattr(solving, "one_round", lambda *_: None)
     found, first = solve(asked, watch()), any_plan(asked)
     assert feasible(asked, found.rep_of)
     assert first is not None

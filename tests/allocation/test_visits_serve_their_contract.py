@@ -17,8 +17,12 @@ from google.type import date_pb2, latlng_pb2
 from fieldwise.allocation.v1 import visit_pb2
 from fieldwise.allocation.v1 import visit_service_pb2 as service_pb2
 from fieldwise.allocation.v1 import visit_service_pb2_grpc as service_grpc
+from fieldwise_allocation import store_visits
+from fieldwise_allocation.settings import Settings
+from fieldwise_runtime import settings
+from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import from_rpc_error
-from tests.allocation.allocation_servers import dollars, moment, serving, workers
+from tests.allocation.allocation_servers import dollars, fault_of, moment, serving, workers
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,18 @@ async def test_a_plan_is_made_kept_and_listed_by_rep_and_day(tmp_path: Path) -> 
     assert plan.prize.micros - plan.cost.micros == pytest.approx(plan.profit.micros, abs=2)
     assert sum(day.travel_km for day in days) == pytest.approx(plan.travel_km)
     assert plan.stopped == ""
+
+
+async def test_a_plan_that_is_removed_is_gone_with_its_days(tmp_path: Path) -> None:
+    async with visits(tmp_path) as allocation:
+        plan = plan_of(await allocation.ended(await allocation.calls.PlanVisits(week())))
+        gone = service_pb2.DeleteVisitPlanRequest(name=plan.name)
+        await allocation.calls.DeleteVisitPlan(gone)
+        for call in (allocation.days(plan.name), allocation.calls.DeleteVisitPlan(gone)):
+            assert (await fault_of(call)).reason == "VISIT_PLAN_NOT_FOUND"
+    database = Database.open(settings.load(Settings, {"FIELDWISE_DATA": str(tmp_path)}).database_url)
+    assert await database.read(lambda connection: store_visits.bodies(connection, plan.name)) == ()
+    await database.close()
 
 
 async def improving(allocation: Visits, name: str) -> None:

@@ -49,7 +49,13 @@ def test_a_file_of_five_points_becomes_a_question_with_budgets_and_costs(
     plan.lines.add(cell="hospitals by visit in Q1", level=55, value=40_000, assumed=True)
     plan.rules.add(rule="capacity of hours", stated=200, reached=199.5, price=31.5)
     plan.value.currency_code, plan.value.micros = "USD", 90_000_000_000
-    allocation.answers["AllocateBudget"] = lambda _: [plan]
+    news = resources_pb.WatchBudgetResponse(step="refining", worth=plan.value, bound=plan.value)
+    last = resources_pb.WatchBudgetResponse(plan=plan)
+    allocation.answers["WatchBudget"] = lambda _: [
+        resources_pb.WatchBudgetResponse(step="reading"),
+        news,
+        last,
+    ]
     out = tmp_path / "levels.csv"
     told = run(
         address,
@@ -65,6 +71,7 @@ def test_a_file_of_five_points_becomes_a_question_with_budgets_and_costs(
         str(out),
     )
     assert told.exit_code == 0, told.output
+    assert "reading" in told.stderr
     question = asked(allocation)
     assert len(question.cells) == 12
     first = question.cells[0]

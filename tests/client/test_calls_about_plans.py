@@ -66,12 +66,14 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
     ("price_history", (), {"since": datetime(2018, 1, 1, tzinfo=UTC)}, "ListPriceSets"),
     ("fit_curves", ([SEGMENT],), {}, "FitCurves"),
     ("allocate_budget", (MEANS,), {"frontier_shares": [1.0]}, "AllocateBudget"),
+    ("watch_budget", (MEANS,), {"frontier_shares": [1.0]}, "WatchBudget"),
     ("size_force", (MEANS, "hours", 40.0, Money(9_000_000, "USD")), {"fewest": 2}, "SizeForce"),
     ("assign_tasks", ([Item(name="a")], [Agent(name="b")]), {"most_profit": True}, "AssignTasks"),
     ("reach_target", (MEANS, Money(9_000_000, "USD")), {"probability": 0.8}, "ReachTarget"),
     ("plan_visits", ([STOP], [VISITING]), {}, "PlanVisits"),
     ("visit_plan", (ID,), {}, "GetVisitPlan"),
     ("day_visits", (ID,), {}, "ListDayVisits"),
+    ("delete_visit_plan", (ID,), {}, "DeleteVisitPlan"),
     ("rank_outreach", ([CANDIDATE], [MINUTES]), {}, "RankOutreach"),
 ]
 

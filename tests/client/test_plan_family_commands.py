@@ -156,16 +156,14 @@ def comparison() -> plans_pb.PlanComparison:
     return found
 
 
-def test_an_earlier_practice_is_brought_in_once_and_stands_beside_the_plan(
-    world: World, tmp_path: Path
-) -> None:
+def test_an_earlier_practice_stands_beside_the_plan_and_leaves_no_draft(world: World, tmp_path: Path) -> None:
     world.plans.answers["ComparePlans"] = lambda _: [comparison()]
     practice = tmp_path / "2023.csv"
     practice.write_text("account,rep\nshop 1,李雷\nshop 2,ann\nshop 3,\n", "utf-8")
     shown = run("compare", ROOT, "--practice", str(practice))
-    assert run("compare", ROOT, "--practice", str(practice)) == shown
-    first, again = [request for name, request in world.plans.asked if name == "ImportPlan"]
-    assert first == again
+    (first,) = [request for name, request in world.plans.asked if name == "ImportPlan"]
+    assert world.plans.asked[-1][0] == "DeletePlan"
+    assert world.plans.asked[-1][1].name == f"plans/{PRACTICE}"
     assert {each.account: each.rep for each in first.assignments} == {
         "shop 1": "reps/rep-2",
         "shop 2": "reps/ann",

@@ -12,6 +12,7 @@ import pytest
 import typer
 import typer.testing
 from google.longrunning import operations_pb2
+from google.protobuf.empty_pb2 import Empty
 from google.type import date_pb2
 
 from fieldwise.allocation.v1 import visit_pb2
@@ -30,6 +31,9 @@ customers/b,47.1,8.1,45,80,,,
 REPS = """name,lat,lon,skills
 ann,47.05,8.05,hearing;sight
 """
+
+
+PLAN = ("plan", "--stops", "stops.csv", "--reps", "reps.csv")
 
 
 def made() -> operations_pb2.Operation:
@@ -81,14 +85,13 @@ def run(allocation: FakeServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     with serving(allocation) as address:
         monkeypatch.setenv("FIELDWISE_GATEWAY_ADDRESS", address)
-        files = ["visits", "plan", "--stops", "stops.csv", "--reps", "reps.csv"]
-        yield lambda *more: typer.testing.CliRunner().invoke(app, [*files, *more])
+        yield lambda *words: typer.testing.CliRunner().invoke(app, ["visits", *words])
 
 
 def test_files_become_a_request_that_obeys_the_contract_and_the_plan_becomes_files(
     run: Run, allocation: FakeServices, tmp_path: Path
 ) -> None:
-    told = run("--from", "2026-11-27", "--days", "2", "--break", "")
+    told = run(*PLAN, "--from", "2026-11-27", "--days", "2", "--break", "")
     assert told.exit_code == 0, told.output
     assert "1 visits on 1 rep-days, 1 left out; 31 km" in told.output
     (request,) = [asked for name, asked in allocation.asked if name == "PlanVisits"]
@@ -108,7 +111,7 @@ def test_files_become_a_request_that_obeys_the_contract_and_the_plan_becomes_fil
 def test_every_fault_of_both_files_is_told_with_its_line(run: Run, tmp_path: Path) -> None:
     (tmp_path / "stops.csv").write_text(STOPS.replace("9:00", "25:00").replace(",45,", ",long,"))
     (tmp_path / "reps.csv").write_text("name,lat,lon\nann,95,8\n")
-    told = run("--from", "2026-11-27")
+    told = run(*PLAN, "--from", "2026-11-27")
     assert told.exit_code == 1
     assert "stops.csv line 2, opens: got '25:00'" in told.output
     assert "stops.csv line 3, minutes: got 'long'" in told.output
@@ -116,6 +119,50 @@ def test_every_fault_of_both_files_is_told_with_its_line(run: Run, tmp_path: Pat
 
 
 def test_a_day_that_is_none_is_said(run: Run) -> None:
-    told = run("--from", "tomorrow")
+    told = run(*PLAN, "--from", "tomorrow")
     assert told.exit_code == 1
     assert "--from: got 'tomorrow'" in told.output
+
+
+def test_candidates_and_minutes_become_ranked_lists_with_the_price_of_a_minute(
+    run: Run, allocation: FakeServices, tmp_path: Path
+) -> None:
+    answer = visits_pb.RankOutreachResponse(
+        value=Money(currency_code="USD", micros=9_000_000), value_bound=Money(micros=11_000_000)
+    )
+    listed = answer.days.add(rep="reps/ann", date=day().date, minute_price=Money(micros=250_000))
+    listed.entries.add(customer="customers/7", rank=1, value=Money(micros=9_000_000), minutes=20)
+    allocation.answers["RankOutreach"] = lambda _: [answer]
+    (tmp_path / "who.csv").write_text("customer,value,minutes,rep\n7,9,20,ann\ncustomers/8,-1.5,10,ann\n")
+    (tmp_path / "time.csv").write_text("rep,date,minutes\nann,2026-11-27,25\n")
+    told = run("outreach", "--candidates", "who.csv", "--minutes", "time.csv")
+    assert told.exit_code == 0, told.output
+    (request,) = [asked for name, asked in allocation.asked if name == "RankOutreach"]
+    assert [fault for fault in violations(request) if fault.field != "decision_time"] == []
+    assert [(c.customer, c.value.micros, c.rep) for c in request.candidates] == [
+        ("customers/7", 9_000_000, "reps/ann"),
+        ("customers/8", -1_500_000, "reps/ann"),
+    ]
+    assert request.capacities[0] == visits_pb.OutreachCapacity(rep="reps/ann", date=day().date, minutes=25)
+    assert "1 of 2 on 1 lists; worth 9 of at most 11 USD" in told.output
+    assert "0.25" in told.output
+    with (tmp_path / "outreach.csv").open(encoding="utf-8-sig") as file:
+        (line,) = csv.DictReader(file)
+    assert (line["customer"], line["date"], line["rank"]) == ("customers/7", "2026-11-27", "1")
+
+
+def test_every_fault_of_candidates_and_minutes_is_told_with_its_line(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "who.csv").write_text("customer,value,minutes,rep\n7,much,0,ann\n")
+    (tmp_path / "time.csv").write_text("rep,date,minutes\nann,Friday,25\n")
+    told = run("outreach", "--candidates", "who.csv", "--minutes", "time.csv")
+    assert told.exit_code == 1
+    assert "who.csv line 2, value: got 'much'" in told.output
+    assert "who.csv line 2, minutes: got '0'" in told.output
+    assert "time.csv line 2, date: got 'Friday'; give a day such as 2026-11-23" in told.output
+
+
+def test_a_kept_plan_is_removed_by_its_name(run: Run, allocation: FakeServices) -> None:
+    allocation.answers["DeleteVisitPlan"] = lambda _: [Empty()]
+    told = run("delete", made_name := "visitPlans/0190a5b0-0000-7000-8000-000000000001")
+    assert told.output == f"{made_name} is removed\n"
+    assert [asked.name for name, asked in allocation.asked if name == "DeleteVisitPlan"] == [made_name]

@@ -121,6 +121,22 @@ def test_the_command_shows_an_incomplete_trace_after_a_second(
     assert 0.3 <= time.monotonic() - begun < 1
 
 
+def test_a_plan_names_its_trace(client: fw.Client, gateway: FakeGatewayServicer) -> None:
+    gateway.traces = [trace()]
+    plan = "plans/01890000-0000-7000-8000-000000000003"
+    assert is_complete(complete_trace(client, plan))
+    assert gateway.requests[0].name == plan
+
+
+def test_a_plan_without_a_trace_is_refused_by_its_own_name(
+    client: fw.Client, gateway: FakeGatewayServicer
+) -> None:
+    gateway.refusal = status(code_pb2.NOT_FOUND, "plans/x does not exist", "TRACE_NOT_FOUND")
+    with pytest.raises(fw.NotFound, match="plans/x"):
+        complete_trace(client, "plans/x", patience=0.1)
+    assert set(gateway.calls) == {"GetTrace"}
+
+
 def test_a_trace_that_never_comes_is_refused(client: fw.Client, gateway: FakeGatewayServicer) -> None:
     gateway.refusal = status(code_pb2.NOT_FOUND, "decisions/x does not exist", "TRACE_NOT_FOUND")
     with pytest.raises(fw.NotFound):

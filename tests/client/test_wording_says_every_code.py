@@ -14,7 +14,7 @@ import fieldwise_recommend
 from fieldwise.type.v1 import provenance_pb2
 from fieldwise_client import InvalidRequest, Reason, render_decision
 from fieldwise_client.wording import table
-from fieldwise_client.wording.phrases import placeholders
+from fieldwise_client.wording.phrases import placeholders, rejection_text
 from fieldwise_client.wording.terminal import account_lines, columns, rounded_to_sum, wrapped
 from tests.client.decisions import acting, left_alone, undecided
 
@@ -140,3 +140,10 @@ def test_wrapping_loses_nothing(text: str) -> None:
     lines = list(wrapped(text, 20, "> ", "  "))
     assert all(columns(line) <= 20 or " " not in line.strip() for line in lines)
     assert "".join("".join(lines).split()) == ">" + "".join(text.split())
+
+
+def test_a_condition_of_more_than_one_fact_is_shown_as_it_is_written() -> None:
+    rule = "'tags/loyal' in tags"
+    assert rejection_text("CONDITION", "", None, None, expression=rule) == rule
+    assert rejection_text("CONDITION", "p_buy", 0.1, 0.3, expression="p_buy >= 0.3") == "p_buy 0.1 < 0.3"
+    assert rejection_text("NOT_VALID_NOW", "", None, None, "zh") == "当前不在有效期"

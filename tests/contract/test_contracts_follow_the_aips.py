@@ -26,6 +26,7 @@ ONCE_BY_NATURE = {
     "ApplyRetention": "what was too old is gone the second time",
     "CreateEventSchema": "the same fields are the same version",
     "CreateTag": "the id is the caller's: the same rule under it is the tag that stands, another is refused",
+    "RecordResults": "the first word about a decision stands",
     "DecideReview": "the same decision changes nothing, another one is refused or replaces it",
 }
 

@@ -32,6 +32,8 @@ forbidden =
     house
     logging
     time
+whole =
+    house.plain
 allowed =
     house.errors
 """
@@ -41,6 +43,7 @@ def lint_imports(folder: Path, files: dict[str, str]) -> subprocess.CompletedPro
     """Lay out a package `shop` with these files and run the contracts over it."""
     sources = {"__init__.py": "", "core/__init__.py": "", "migrations/__init__.py": "", **files}
     house = {"../house/__init__.py": "", "../house/errors.py": "", "../house/server.py": ""}
+    house["../house/plain/__init__.py"] = ""
     for name, text in {**sources, **house}.items():
         path = (folder / "shop" / name).resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,3 +106,10 @@ def test_a_core_that_reads_the_clock_is_refused_and_everything_is_told_at_once(t
     assert "shop.core.plan line 1 imports time" in done.stdout
     assert "shop.core.cost line 1 imports logging" in done.stdout
     assert "shop.core.cost line 2 imports house.server" in done.stdout
+
+
+def test_a_package_that_is_core_all_through_is_held_to_purity_in_every_module(tmp_path: Path) -> None:
+    done = lint_imports(tmp_path, {"../house/plain/rule.py": "import time\nfrom house import errors"})
+    assert done.returncode == 1
+    assert "house.plain.rule line 1 imports time" in done.stdout
+    assert "errors" not in done.stdout

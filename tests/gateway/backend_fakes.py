@@ -24,7 +24,7 @@ from fieldwise.profile.v1 import privacy_service_pb2_grpc as privacy_grpc
 from fieldwise.profile.v1 import profile_pb2
 from fieldwise.profile.v1 import profile_service_pb2 as profile_pb
 from fieldwise.profile.v1 import profile_service_pb2_grpc as profile_grpc
-from fieldwise.recommend.v1 import decision_pb2
+from fieldwise.recommend.v1 import decision_pb2, result_pb2
 from fieldwise.recommend.v1 import recommend_service_pb2 as recommend_pb
 from fieldwise.recommend.v1 import recommend_service_pb2_grpc as recommend_grpc
 from fieldwise.type.v1 import provenance_pb2
@@ -151,7 +151,7 @@ class FakePrivacy(privacy_grpc.PrivacyServiceServicer):
 
     async def EraseCustomer(self, request: Any, context: Any) -> Any:
         if self.refuses:
-            raise NotFound(request.name, "give a customer who is known", reason="CUSTOMER_NOT_FOUND")
+            raise FailedPrecondition("ERASURE_UNFINISHED", "a file may hold the bytes still; ask again")
         receipt = self.receipts.setdefault(
             request.request_id,
             privacy_pb.ErasureReceipt(
@@ -364,6 +364,9 @@ class FakeRecommend(recommend_grpc.RecommendServiceServicer):
         await self.mood.act(context)
         self.erased += request.names
         return recommend_pb.EraseCustomersResponse(counts={"decisions": 2})
+
+    async def ListDueResults(self, request: Any, context: Any) -> Any:
+        return result_pb2.ListDueResultsResponse(window_days=28)
 
     async def GetCommitments(self, request: Any, context: Any) -> Any:
         return recommend_pb.GetCommitmentsResponse()

@@ -109,6 +109,23 @@ async def test_a_trace_is_found_by_its_id_and_by_its_decision_as_soon_as_it_was_
         assert first.attributes["rpc.grpc.status_code"] == "0"
 
 
+@pytest.mark.parametrize(
+    ("attribute", "name"),
+    [
+        ("fieldwise.plan", "plans/01890000-0000-7000-8000-000000000003"),
+        ("fieldwise.price_set", "priceSets/12"),
+        ("fieldwise.operation", "operations/allocation/01890000-0000-7000-8000-000000000004"),
+    ],
+)
+async def test_a_trace_is_found_by_whatever_was_made_in_it(url: str, attribute: str, name: str) -> None:
+    request = export(ids=range(1, 3))
+    last = request.resource_spans[0].scope_spans[0].spans[1]
+    last.attributes.add(key=attribute).value.string_value = name
+    async with running(url) as store:
+        await store.otlp.Export(request)
+        assert await store.get(name) == await store.get(f"traces/{TRACE.hex()}")
+
+
 @pytest.mark.parametrize("joined", [True, False])
 async def test_one_trace_holds_many_decisions(url: str, joined: bool) -> None:
     request = export(decision=f"{DECISION},{OTHER}" if joined else DECISION)

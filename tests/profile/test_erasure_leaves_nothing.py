@@ -190,7 +190,23 @@ async def test_the_same_request_gives_the_same_receipt_and_another_request_the_f
         assert await erased(client) == receipt
         assert await erased(client, request_id="letter-2") == receipt
         assert await refusal(erased(client, OTHER)) == "REQUEST_ID_TAKEN"
-        assert await refusal(erased(client, "customers/nobody", "letter-3")) == "CUSTOMER_NOT_FOUND"
+
+
+async def test_one_of_whom_nothing_is_stored_gets_a_receipt_that_says_so_and_is_refused_from_then_on(
+    database_url: str,
+) -> None:
+    async with serving(database_url) as client:
+        await client.ingest(batch([purchase("b2", "2")]))
+        receipt = await erased(client)
+        assert (list(receipt.customers), set(_counts(receipt).values())) == ([ME], {0})
+        assert await erased(client) == receipt
+        (answer,) = await client.ingest(batch([purchase("b1", "1")]))
+        assert len(answer.rejected) == 1
+        listed = await client.stub.ListCustomers(
+            profile_service_pb2.ListCustomersRequest(purpose=consent_pb2.PURPOSE_SERVICE)
+        )
+        assert listed.total_size == 1
+        assert await _rows_of(database_url, ME) == {"profiles": 1, "erasures": 1}
 
 
 async def test_a_receipt_is_signed_takes_the_parts_of_other_places_and_a_changed_one_is_found(
@@ -214,6 +230,14 @@ async def test_a_receipt_is_signed_takes_the_parts_of_other_places_and_a_changed
             )
         )
         assert [each.place for each in whole.parts] == ["profile", "recommend"]
+        # Asked once more because its answer was late: what it had is gone by then.
+        part.counts["decisions"], part.counts["plans"] = 0, 1
+        whole = await privacy(client).ConfirmErasure(
+            privacy_service_pb2.ConfirmErasureRequest(
+                request_id="letter-1", part=part, decision_time=at(NOW + 90)
+            )
+        )
+        assert dict(whole.parts[1].counts) == {"decisions": 3, "plans": 1}
         assert (await verify(asked(receipt=whole))).valid
         assert not (await privacy(client).ListErasures(lacking)).receipts
         changed = privacy_service_pb2.ErasureReceipt()

@@ -158,12 +158,21 @@ async def serving(
     url: str, settings: Settings = PLAIN, body: bytes | None = None
 ) -> AsyncIterator[rpc.RecommendServiceAsyncStub]:
     """A stub to a service on the database at ``url``; may be started again on the same one."""
+    async with connected(url, settings, body) as channel:
+        yield rpc.RecommendServiceStub(channel)
+
+
+@asynccontextmanager
+async def connected(
+    url: str, settings: Settings = PLAIN, body: bytes | None = None
+) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel to all services of recommend on the database at ``url``."""
     own = replace(settings, database_url=url)
     migrate(own)
     running = await server.start(await wired(own, body or catalogue_file()))
     async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
         try:
-            yield rpc.RecommendServiceStub(channel)
+            yield channel
         finally:
             await running.stop()
 

@@ -18,6 +18,7 @@ from fieldwise.recommend.v1 import recommend_service_pb2_grpc as rpc
 from fieldwise.recommend.v1.decision_pb2 import Decision
 from fieldwise.recommend.v1.recommend_service_pb2 import GetCommitmentsRequest
 from fieldwise_recommend.__main__ import migrate
+from fieldwise_recommend.catalogue_in_force import InForce
 from fieldwise_recommend.core.ledger import Hold, Ledger
 from fieldwise_recommend.core.policy import Policy
 from fieldwise_recommend.core.situation import Price
@@ -171,7 +172,7 @@ def test_a_week_ends_on_the_next_monday(moment: int) -> None:
 async def test_a_decision_that_could_not_be_stored_gives_back_what_it_took(tmp_path: Path) -> None:
     migrate(replace(PLAIN, database_url=in_file(tmp_path)))
     database = Database.open(in_file(tmp_path))
-    decider = Decider(Store(database), CATALOGUE, Policy(control_share=0, exploration=0))
+    decider = Decider(Store(database), InForce(CATALOGUE), Policy(control_share=0, exploration=0))
     request = batch(inputs_for("customers/1", channels=["email"]), price_set=prices(slots=1.0))
     await decider.batch(batch(inputs_for("customers/0", channels=["mail"]), price_set=prices(slots=1.0)))
     await database.close()

@@ -91,3 +91,18 @@ async def test_what_is_no_outcome_or_in_another_currency_is_refused(tmp_path: Pa
             await stub.RecordOutcomes(RecordOutcomesRequest(events=[purchase, foreign]))
     fields = [violation.field for violation in from_rpc_error(refused.value).violations]
     assert fields == ["events[0].outcome", "events[1].outcome.amount.currency_code"]
+
+
+async def test_an_outcome_from_before_its_decision_is_named_and_left_out(database_url: str) -> None:
+    async with serving(database_url) as stub:
+        name = (await stub.BatchRecommendActions(batch(inputs_for()))).decided[0].decision.name
+        events = [
+            an_outcome(name, "early", at=NOW - 61),
+            an_outcome(name, "clocks", at=NOW - 59),
+            an_outcome(UNKNOWN, "unknown", at=NOW - DAY),
+        ]
+        joined = await stub.RecordOutcomes(RecordOutcomesRequest(events=events))
+        decision = await stub.GetDecision(GetDecisionRequest(name=name))
+    assert list(joined.before_decisions) == ["fieldwise/early"]
+    assert (joined.recorded, joined.duplicates, list(joined.unknown_decisions)) == (1, 0, [UNKNOWN])
+    assert [outcome.event_id for outcome in decision.outcomes] == ["clocks"]

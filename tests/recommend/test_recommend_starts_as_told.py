@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from fieldwise_recommend.settings import Settings
 from fieldwise_recommend.store import metadata
+from fieldwise_recommend.store_catalogue import catalogue_drafts, catalogue_releases
 from fieldwise_runtime import migrations
 from fieldwise_runtime.settings import SettingsError, load
 
@@ -56,7 +57,7 @@ def test_the_migrated_database_has_the_tables_of_the_store(database_url: str) ->
     url = database_url.replace("postgresql://", "postgresql+psycopg://")
     engine = sa.create_engine(url)
     found = sa.inspect(engine)
-    for table in metadata.tables.values():
+    for table in (*metadata.tables.values(), catalogue_drafts, catalogue_releases):
         columns = {column["name"]: column["nullable"] for column in found.get_columns(table.name)}
         assert columns == {column.name: bool(column.nullable) for column in table.columns}
         assert found.get_pk_constraint(table.name)["constrained_columns"] == [

@@ -41,6 +41,9 @@ def test_three_times_the_orders_change_forecast_workload_and_plan(company: Runni
     assert [load.workload_hours for load in after.loads] != [load.workload_hours for load in before.loads]
     for load in after.loads:
         assert load.workload_hours <= load.target_hours * 1.1 + 1e-6
-    trace = company.trace(f"traces/{trace_id}", is_whole)
+    trace = company.trace(after.name, is_whole)
+    assert trace.name == f"traces/{trace_id}"
+    stages = {span.name for span in trace.spans if span.service == "fieldwise-allocation"}
+    assert {"compile", "prices", "search", "describe", "verify", "keep plan"} <= stages
     assert {span.service for span in trace.spans} >= SERVICES
     assert is_whole(trace)

@@ -13,6 +13,7 @@ from typing import TypeVar
 import pytest
 
 import fieldwise_client as fw
+from fieldwise.allocation.v1 import plan_pb2
 from fieldwise.profile.v1 import event_pb2, privacy_service_pb2
 from fieldwise.type.v1 import provenance_pb2 as provenance
 from fieldwise_client.decision import Decision
@@ -210,6 +211,18 @@ def test_an_erased_customer_is_gone_from_every_file_of_every_process(
     # Sent again, as a careful sender would: his events stay out.
     again = list(client.ingest([purchase(name, SOON, 3, source="app")]))
     assert again[0].accepted == 0
+
+
+def test_who_stands_only_in_an_upload_is_erased_there_and_the_receipt_says_what_each_place_had(
+    client: fw.Client,
+) -> None:
+    name = f"customers/unheard-{uuid.uuid4().hex[:8]}"
+    client.upload_accounts([plan_pb2.Account(name=name, workload_hours=1)])
+    receipt = persistently(client, name, f"letter {name}")
+    counts = {part.place: dict(part.counts) for part in receipt.parts}
+    assert set(counts["profile"].values()) == {0}
+    assert counts["allocation"] == {"uploads": 1}
+    assert client.verify_receipt(receipt).valid
 
 
 def persistently(client: fw.Client, name: str, letter: str) -> privacy_service_pb2.ErasureReceipt:

@@ -46,4 +46,6 @@ async def _carry(backends: Backends, page: profile_pb.ListOutcomeEventsResponse)
     taken = await backends.recommend.RecordOutcomes(recommend_pb.RecordOutcomesRequest(events=page.events))
     if taken.unknown_decisions:
         log.warning("outcomes of unknown decisions left out", decisions=list(taken.unknown_decisions)[:10])
+    if taken.before_decisions:
+        log.warning("outcomes from before their decisions left out", events=list(taken.before_decisions)[:10])
     return taken.recorded

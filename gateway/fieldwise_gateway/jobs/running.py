@@ -15,7 +15,9 @@ from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.clock import BusinessClock
 from fieldwise_gateway.jobs import upkeep
 from fieldwise_gateway.jobs.carrying import carry_outcomes
+from fieldwise_gateway.jobs.deciding import Told, decide_for_all
 from fieldwise_gateway.jobs.due import WEEKLY_SALES, Due, begin_to_count, due_trainings
+from fieldwise_gateway.jobs.measuring import measure_results
 from fieldwise_gateway.jobs.pricing import solve_prices
 from fieldwise_gateway.jobs.store import JobStore
 from fieldwise_gateway.jobs.training import refresh_model, train_models
@@ -43,12 +45,20 @@ class Jobs:
             "resolve-identities": self._upkeep(upkeep.resolve_identities),
             "report-tags": self._upkeep(upkeep.report_tags),
             "apply-retention": self._upkeep(upkeep.apply_retention),
+            "measure-results": self._upkeep(measure_results),
             "finish-erasures": self._upkeep(upkeep.finish_erasures),
+            "decide-for-all": self._decide_for_all,
         }
         self._locks = {job: asyncio.Lock() for job in self._works}
 
-    async def run(self, job: str, request_id: str) -> jobs_pb.JobRun:
-        """Run a job now and keep what it did; what it raises is kept too, and raised."""
+    async def run(self, job: str, request_id: str, told: Told | None = None) -> jobs_pb.JobRun:
+        """Run a job now and keep what it did; what it raises is kept too, and raised.
+
+        Args:
+            told: Gets a sentence each time a job that goes over all customers is further.
+        """
+        if told is not None and job == "decide-for-all":
+            return await self._kept(job, request_id, partial(self._decide_for_all, told=told))
         return await self._kept(job, request_id, self._works[job])
 
     async def price(self, request_id: str, reason: price_pb2.PriceReason.ValueType) -> jobs_pb.JobRun:
@@ -116,3 +126,8 @@ class Jobs:
 
     async def _carry_outcomes(self, now: datetime, request_id: str) -> tuple[str, list[str]]:
         return f"carried {await carry_outcomes(self._backends, self._store)} outcomes", []
+
+    async def _decide_for_all(
+        self, now: datetime, request_id: str, told: Told | None = None
+    ) -> tuple[str, list[str]]:
+        return await decide_for_all(self._backends, self._store, now, told)

@@ -1,6 +1,6 @@
 """The schedule: outcomes every second, prices when a period has none or they rest on other budgets or another plan,
 models when their schedule, the volume of new events or drift asks for it; erasures are finished at once, old things deleted
-every day; what profile does over all customers comes again in its time once somebody asked for it.
+every day, results of decisions measured every day; what profile does over all customers comes again in its time once somebody asked for it.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ AGAIN_AFTER = {
     "report-tags": timedelta(weeks=4),
 }
 RETENTION_AFTER = timedelta(days=1)
+RESULTS_AFTER = timedelta(days=1)
 
 
 class Schedule:
@@ -69,6 +70,7 @@ class Schedule:
         now = await self._clock.refresh()
         await self._keep_promises(now)
         await self._train_and_price(now)
+        await self._measure(now)
         for job, again in AGAIN_AFTER.items():
             last = await self._store.last_time(job)
             if last is not None and now - last >= again:
@@ -101,6 +103,11 @@ class Schedule:
         last = await self._store.last_time("apply-retention")
         if last is None or now - last >= RETENTION_AFTER:
             await self._guarded("apply-retention", self._run("apply-retention", now))
+
+    async def _measure(self, now: datetime) -> None:
+        last = await self._store.last_time("measure-results")
+        if last is None or now - last >= RESULTS_AFTER:
+            await self._guarded("measure-results", self._run("measure-results", now))
 
     async def _run(
         self, job: str, now: datetime, work: Callable[[str], Awaitable[object]] | None = None

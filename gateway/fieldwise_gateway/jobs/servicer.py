@@ -22,8 +22,11 @@ class JobsServicer(jobs_grpc.JobsServiceServicer):
         self._operations = operations
 
     async def RunJob(self, request: jobs_pb.RunJobRequest, context: Any) -> operations_pb2.Operation:
-        async def work(_: Progress) -> jobs_pb.JobRun:
-            return await self._jobs.run(request.job, request.request_id)
+        async def work(progress: Progress) -> jobs_pb.JobRun:
+            def told(summary: str) -> None:
+                progress.update(jobs_pb.JobRun(job=request.job, summary=summary))
+
+            return await self._jobs.run(request.job, request.request_id, told)
 
         state = jobs_pb.JobRun(job=request.job)
         return await self._operations.start("jobs", request.request_id, fingerprint(request), work, state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -11,8 +12,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
 
 from fieldwise_gateway.traces.core.span import Received, Span
 
-DECISION = "fieldwise.decision"
-_DECISION_BYTES = DECISION.encode()
+# What a trace is found by beside its own id.
+NAMING = frozenset({"fieldwise.decision", "fieldwise.plan", "fieldwise.price_set", "fieldwise.operation"})
+_names_something = re.compile("|".join(map(re.escape, sorted(NAMING))).encode()).search
 
 
 def received(request: ExportTraceServiceRequest) -> Iterator[Received | None]:
@@ -28,9 +30,9 @@ def _received(span: OtlpSpan, service: str) -> Received | None:
     if len(span.trace_id) != 16 or len(span.span_id) != 8:
         return None
     body = span.SerializeToString()
-    # Most spans carry no decision: a look at the bytes is much cheaper than a walk over the attributes.
-    decisions = decisions_of(span.attributes) if _DECISION_BYTES in body else ()
-    return Received(span.trace_id, span.span_id, service, body, decisions)
+    # Most spans name nothing: a look at the bytes is much cheaper than a walk over the attributes.
+    names = names_in(span.attributes) if _names_something(body) else ()
+    return Received(span.trace_id, span.span_id, service, body, names)
 
 
 def service_name(resource: ResourceSpans) -> str:
@@ -39,9 +41,9 @@ def service_name(resource: ResourceSpans) -> str:
     return next(found, "") or "unknown"
 
 
-def decisions_of(attributes: Iterable[KeyValue]) -> tuple[str, ...]:
-    """Decisions named by the attribute: one name, several joined by commas, or an array."""
-    values = (item.value for item in attributes if item.key == DECISION)
+def names_in(attributes: Iterable[KeyValue]) -> tuple[str, ...]:
+    """What the attributes name that a trace is found by: each one name, several joined by commas, or an array."""
+    values = (item.value for item in attributes if item.key in NAMING)
     names = (name.strip() for value in values for text in _texts(value) for name in text.split(","))
     return tuple(dict.fromkeys(name for name in names if name))
 

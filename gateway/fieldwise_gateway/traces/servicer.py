@@ -54,7 +54,7 @@ class Traces(pb_grpc.TracesServiceServicer):
     async def GetTrace(
         self, request: pb.GetTraceRequest, context: grpc.aio.ServicerContext[pb.GetTraceRequest, pb.Trace]
     ) -> pb.Trace:
-        """One trace as a tree, by its own name or by a decision made in it."""
+        """One trace as a tree, by its own name or by what was made in it."""
         trace_id = await self._trace_id(request.name)
         stored = await self._store.trace(trace_id) if trace_id else []
         if trace_id is None or not stored:

@@ -31,10 +31,11 @@ span_table = sa.Table(
     sa.Index("spans_by_trace", "trace_id", "span_id", unique=True),
 )
 
-decision_table = sa.Table(
+name_table = sa.Table(
     "decisions",
     metadata,
-    sa.Column("decision", sa.Text, primary_key=True, comment="decisions/{uuid}"),
+    # Plans, price sets and operations stand here too: the table is named after those that came first.
+    sa.Column("decision", sa.Text, primary_key=True, comment="what was made in it, such as decisions/{uuid}"),
     sa.Column("trace_id", sa.LargeBinary(16), primary_key=True),
     sa.Index("decisions_by_trace", "trace_id"),
 )
@@ -57,7 +58,7 @@ class Fill:
 
 
 class SpanStore:
-    """Spans by trace and by decision, at most ``capacity`` of them."""
+    """Spans by trace and by what was made in it, at most ``capacity`` of them."""
 
     def __init__(self, database: Database, capacity: int) -> None:
         self._database = database
@@ -73,9 +74,9 @@ class SpanStore:
         """Spans of one trace, in order of arrival; none when it never came or was dropped."""
         return await self._database.read(lambda connection: _spans(connection, trace_id))
 
-    async def trace_of(self, decision: str) -> bytes | None:
-        """The trace in which a decision was made; the newest when it was asked for again. None when unknown."""
-        return await self._database.read(lambda connection: _trace_of(connection, decision))
+    async def trace_of(self, name: str) -> bytes | None:
+        """The trace in which a decision or a plan was made; the newest when it was asked for again. None when unknown."""
+        return await self._database.read(lambda connection: _trace_of(connection, name))
 
     async def fill(self) -> Fill:
         """How full the store is now."""
@@ -86,9 +87,9 @@ class SpanStore:
         connection.execute(
             upsert(span_table, dialect).on_conflict_do_nothing(), [_row(span) for span in spans]
         )
-        named = [{"decision": name, "trace_id": span.trace_id} for span in spans for name in span.decisions]
+        named = [{"decision": name, "trace_id": span.trace_id} for span in spans for name in span.names]
         if named:
-            connection.execute(upsert(decision_table, dialect).on_conflict_do_nothing(), named)
+            connection.execute(upsert(name_table, dialect).on_conflict_do_nothing(), named)
         return self._make_room(connection)
 
     def _make_room(self, connection: sa.Connection) -> int:
@@ -121,7 +122,7 @@ def _drop_oldest(connection: sa.Connection, excess: int) -> int:
     for start in range(0, len(doomed), 500):  # SQLite takes a limited number of parameters
         traces = doomed[start : start + 500]
         dropped += connection.execute(span_table.delete().where(span_table.c.trace_id.in_(traces))).rowcount
-        connection.execute(decision_table.delete().where(decision_table.c.trace_id.in_(traces)))
+        connection.execute(name_table.delete().where(name_table.c.trace_id.in_(traces)))
     return dropped
 
 
@@ -131,11 +132,11 @@ def _spans(connection: sa.Connection, trace_id: bytes) -> list[StoredSpan]:
     return [StoredSpan(row.service, bytes(row.body)) for row in rows]
 
 
-def _trace_of(connection: sa.Connection, decision: str) -> bytes | None:
+def _trace_of(connection: sa.Connection, name: str) -> bytes | None:
     newest = (
         sa.select(span_table.c.trace_id)
-        .join(decision_table, decision_table.c.trace_id == span_table.c.trace_id)
-        .where(decision_table.c.decision == decision)
+        .join(name_table, name_table.c.trace_id == span_table.c.trace_id)
+        .where(name_table.c.decision == name)
         .order_by(span_table.c.position.desc())
         .limit(1)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,11 @@ from fieldwise.allocation.v1 import plan_pb2, price_pb2, rep_pb2
 from fieldwise.forecast.v1 import forecast_service_pb2 as series
 from fieldwise.gateway.v1 import gateway_service_pb2 as gateway
 from fieldwise.gateway.v1 import jobs_service_pb2 as jobs
+from fieldwise.gateway.v1 import rep_days_service_pb2 as rep_days
 from fieldwise.gateway.v1 import traces_service_pb2 as traces
 from fieldwise.profile.v1.event_pb2 import Event
 from fieldwise.profile.v1.profile_service_pb2 import IngestEventsResponse
-from fieldwise_client import requests
+from fieldwise_client import rep_day_requests, requests
 from fieldwise_client.addresses import addresses
 from fieldwise_client.aio_allocation_calls import AsyncAllocationCalls
 from fieldwise_client.aio_caller import AsyncChannels, AsyncTransport
@@ -128,9 +129,11 @@ class AsyncClient(AsyncCustomerCalls, AsyncForecastCalls, AsyncAllocationCalls, 
         )
         return await self._lead(talk)
 
-    async def get_decision(self, name: str, *, timeout: float | None = None) -> Decision:
-        """One stored decision."""
-        return await self._lead(requests.get_decision(name, self._within(timeout)))
+    async def get_decision(
+        self, name: str, *, explain: bool = False, timeout: float | None = None
+    ) -> Decision:
+        """One stored decision; with ``explain`` also what would have changed it, and why not the others."""
+        return await self._lead(requests.get_decision(name, self._within(timeout), explain=explain))
 
     async def replay_decision(self, name: str, *, timeout: float | None = None) -> Replay:
         """One stored decision beside its replay from the recorded inputs."""
@@ -143,17 +146,21 @@ class AsyncClient(AsyncCustomerCalls, AsyncForecastCalls, AsyncAllocationCalls, 
         *,
         amount: Money | None = None,
         event_time: datetime | None = None,
+        score: int | None = None,
         reporter: str = "",
         request_id: str | None = None,
         timeout: float | None = None,
     ) -> gateway.RecordOutcomeResponse:
-        """Say what came of a decision: `acted`, `declined`, `responded`, `purchased` or `opted_out`."""
+        """Say what came of a decision: `acted`, `declined`, `responded`, `purchased`, `opted_out`, `opened`, `clicked`,
+        `complained`, or `rated` with a score from 1 to 5.
+        """
         talk = requests.record_outcome(
             decision,
             kind,
             self._within(timeout),
             amount=amount,
             event_time=event_time,
+            score=score,
             reporter=reporter,
             request_id=request_id,
         )
@@ -298,6 +305,22 @@ class AsyncClient(AsyncCustomerCalls, AsyncForecastCalls, AsyncAllocationCalls, 
         """Run `solve-prices`, `train-models` or `carry-outcomes` now, and wait for its end."""
         return await self._lead(requests.run_job(job, self._within(timeout), request_id))
 
+    async def next_actions(
+        self,
+        rep: str,
+        *,
+        day: date | None = None,
+        minutes: float | None = None,
+        timeout: float = rep_day_requests.DAY_SECONDS,
+    ) -> rep_days.ListNextActionsResponse:
+        """What a rep does on a day (today), within his minutes: first his list, then all his other customers."""
+        request = rep_day_requests.next_actions(rep, day, minutes)
+        whole = rep_days.ListNextActionsResponse()
+        async for page in self._pages(rep_day_requests.LIST_NEXT_ACTIONS, request, self._within(timeout)):
+            whole.next_actions.extend(page.next_actions)
+            whole.rep_day.CopyFrom(page.rep_day)
+        return whole
+
     async def job_runs(self, *, timeout: float | None = None) -> list[jobs.JobRun]:
         """The newest runs of all jobs, newest first."""
         answer: jobs.ListJobRunsResponse = await self._send(
@@ -306,5 +329,5 @@ class AsyncClient(AsyncCustomerCalls, AsyncForecastCalls, AsyncAllocationCalls, 
         return list(answer.runs)
 
     async def trace(self, name: str, *, timeout: float | None = None) -> traces.Trace:
-        """One trace, by ``decisions/{uuid}``, ``traces/{hex}`` or 32 hex digits."""
+        """One trace, by ``traces/{hex}``, 32 hex digits, or the name of the decision, plan, price set or operation made in it."""
         return await self._send(requests.GET_TRACE, requests.trace_request(name), timeout)

@@ -312,6 +312,19 @@ class AsyncAllocationCalls(AsyncCaller):
         request = of_resources.allocate_budget(question, frontier_shares)
         return await self._send(of_resources.ALLOCATE_BUDGET, request, timeout)
 
+    async def watch_budget(
+        self,
+        question: resources_pb.EffortQuestion,
+        *,
+        frontier_shares: Sequence[float] = (),
+        timeout: float = of_resources.SHARE_OUT_SECONDS,
+    ) -> AsyncGenerator[resources_pb.WatchBudgetResponse, None]:
+        """As `allocate_budget`, with news of how far it is; the last holds the plan. Leaving it gives the work up."""
+        request = of_resources.watch_budget(question, frontier_shares)
+        async with aclosing(self._receive(of_resources.WATCH_BUDGET, request, self._within(timeout))) as news:
+            async for each in news:
+                yield each
+
     async def size_force(
         self,
         question: resources_pb.EffortQuestion,
@@ -370,6 +383,10 @@ class AsyncAllocationCalls(AsyncCaller):
         async for page in self._pages(of_visits.LIST_DAYS, request, self._within(timeout)):
             for day in page.days:
                 yield day
+
+    async def delete_visit_plan(self, name: str, *, timeout: float | None = None) -> None:
+        """Remove a plan of visits and its days."""
+        await self._send(of_visits.DELETE, of_visits.delete_visit_plan(name), timeout)
 
     async def rank_outreach(
         self,

@@ -289,6 +289,17 @@ class AllocationCalls(Caller):
         request = of_resources.allocate_budget(question, frontier_shares)
         return self._send(of_resources.ALLOCATE_BUDGET, request, timeout)
 
+    def watch_budget(
+        self,
+        question: resources_pb.EffortQuestion,
+        *,
+        frontier_shares: Sequence[float] = (),
+        timeout: float = of_resources.SHARE_OUT_SECONDS,
+    ) -> Iterator[resources_pb.WatchBudgetResponse]:
+        """As `allocate_budget`, with news of how far it is; the last holds the plan. Leaving it gives the work up."""
+        request = of_resources.watch_budget(question, frontier_shares)
+        yield from self._receive(of_resources.WATCH_BUDGET, request, self._within(timeout))
+
     def size_force(
         self,
         question: resources_pb.EffortQuestion,
@@ -344,6 +355,10 @@ class AllocationCalls(Caller):
         request = of_visits.day_visits(plan)
         for page in self._pages(of_visits.LIST_DAYS, request, self._within(timeout)):
             yield from page.days
+
+    def delete_visit_plan(self, name: str, *, timeout: float | None = None) -> None:
+        """Remove a plan of visits and its days."""
+        self._send(of_visits.DELETE, of_visits.delete_visit_plan(name), timeout)
 
     def rank_outreach(
         self,

@@ -11,14 +11,21 @@ COMMANDS = (
     "up",
     "demo",
     "decide",
+    "next",
     "plan",
     "assign",
     "budget",
     "prices",
+    "actions",
+    "contacts",
+    "policy",
     "visits",
     "forecast",
     "models",
     "roi",
+    "effect",
+    "bi_or_ai",
+    "cost",
     "series",
     "customers",
     "identity",
@@ -60,7 +67,7 @@ def _run() -> None:
         pretty_exceptions_enable=False,
     )
     # Only the command that was asked for is imported: the others' imports would be most of its time.
-    asked = [name for name in COMMANDS if name == next(iter(sys.argv[1:]), "")]
+    asked = [name for name in COMMANDS if name.replace("_", "-") == next(iter(sys.argv[1:]), "")]
     for name in asked or COMMANDS:
         importlib.import_module(f"fieldwise_client.commands.{name}").register(app)
     if asked:

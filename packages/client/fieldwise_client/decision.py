@@ -64,6 +64,42 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class Counterfactual:
+    """With ``to_value`` in the place of ``from_value`` of one input, ``becomes_action`` would have been chosen; checked by deciding again.
+
+    ``pacing`` is the decision's factor on all prices, which prices are told with.
+    """
+
+    input: str
+    from_value: float
+    to_value: float
+    unit: str
+    becomes_action: str
+    pacing: float = 1.0
+
+    def text(self, language: str = "en") -> str:
+        """The change in words, in at most 140 characters."""
+        # Late, because the words need this module.
+        from fieldwise_client.wording.changes import change_text
+
+        was, new = self.from_value, self.to_value
+        return change_text(self.input, was, new, self.becomes_action, language, self.pacing)
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+@dataclass(frozen=True)
+class WhyNot:
+    """Why another action was not chosen: a code, what it lacked (None without prices), and the least that would have made it the one."""
+
+    action: str
+    code: str
+    gap: Money | None
+    counterfactual: Counterfactual | None
+
+
+@dataclass(frozen=True)
 class PricePaid:
     """What one scarce thing costs the action: ``use`` x price per unit."""
 
@@ -109,13 +145,20 @@ class RankedAction:
 
 @dataclass(frozen=True)
 class RejectedAction:
-    """An action that did not qualify: the code, and the fact with its value and limit where one failed."""
+    """An action that did not qualify: the code, and the fact with its value and limit where one failed.
+
+    Args:
+        rule: Of CONDITION which of the three it was: eligibility, applicability or suitability.
+        expression: The part of it that does not hold, in CEL.
+    """
 
     action: str
     code: str
     fact: str
     value: float | None
     limit: float | None
+    rule: str = ""
+    expression: str = ""
 
 
 @dataclass(frozen=True)
@@ -139,7 +182,8 @@ class Decision:
     """What to do for one customer, what it is worth, who should do it and why.
 
     ``action`` is the chosen one (None without a decision), ``value`` and ``reasons`` are its; ``actions`` are all that
-    were worth showing, best first. ``rep`` is None when nobody needs to act. ``proto`` is the whole message.
+    were worth showing, best first. ``rep`` is None when nobody needs to act. ``counterfactuals`` and ``why_not`` are there when it was asked for
+    with ``explain``. ``proto`` is the whole message.
     """
 
     name: str
@@ -160,6 +204,8 @@ class Decision:
     control_group: bool
     trace_id: str
     no_decision_reason: str
+    counterfactuals: tuple[Counterfactual, ...]
+    why_not: tuple[WhyNot, ...]
     proto: decision_pb2.Decision = field(repr=False, compare=False)
 
     @property
@@ -196,6 +242,8 @@ def decision_of(message: decision_pb2.Decision) -> Decision:
         control_group=message.control_group,
         trace_id=message.trace_id,
         no_decision_reason=message.no_decision_reason,
+        counterfactuals=tuple(_counterfactual(each, message.pacing) for each in message.counterfactuals),
+        why_not=tuple(_why_not(each, message.pacing) for each in message.why_not),
         proto=message,
     )
 
@@ -242,7 +290,21 @@ def _rejected(message: decision_pb2.RejectedAction) -> RejectedAction:
         fact=message.fact,
         value=message.value if message.HasField("value") else None,
         limit=message.limit if message.HasField("limit") else None,
+        rule=message.rule,
+        expression=message.expression,
     )
+
+
+def _counterfactual(message: decision_pb2.Counterfactual, pacing: float) -> Counterfactual:
+    return Counterfactual(
+        message.input, message.from_value, message.to_value, message.unit, message.becomes_action, pacing
+    )
+
+
+def _why_not(message: decision_pb2.WhyNot, pacing: float) -> WhyNot:
+    gap = money_of(message.gap) if message.HasField("gap") else None
+    told = message.counterfactual if message.HasField("counterfactual") else None
+    return WhyNot(message.action, message.code, gap, None if told is None else _counterfactual(told, pacing))
 
 
 def _part(message: provenance_pb2.Part) -> Part:

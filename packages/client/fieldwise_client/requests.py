@@ -126,9 +126,9 @@ def decide_many(
     return [decision_of(each) for each in answer.decisions]
 
 
-def get_decision(name: str, patience: Patience) -> Talk[Decision]:
-    """One stored decision, with its outcomes."""
-    request = gateway.GetDecisionRequest(name=resource("decisions", name))
+def get_decision(name: str, patience: Patience, *, explain: bool = False) -> Talk[Decision]:
+    """One stored decision, with its outcomes; on request with what would have changed it."""
+    request = gateway.GetDecisionRequest(name=resource("decisions", name), explain=explain)
     answer = yield from ask(GET_DECISION, request, patience)
     return decision_of(answer.decision)
 
@@ -149,6 +149,7 @@ def record_outcome(
     *,
     amount: Money | None,
     event_time: datetime | None,
+    score: int | None,
     reporter: str,
     request_id: str | None,
 ) -> Talk[gateway.RecordOutcomeResponse]:
@@ -163,6 +164,8 @@ def record_outcome(
         request.amount.CopyFrom(money_pb2.Money(currency_code=amount.currency, micros=amount.micros))
     if event_time is not None:
         request.event_time.CopyFrom(timestamp("event_time", event_time))
+    if score is not None:
+        request.score = score
     return (yield from ask(RECORD_OUTCOME, request, patience))
 
 
@@ -245,7 +248,7 @@ def _nothing(_operation: operations_pb2.Operation) -> None: ...
 
 
 def trace_request(name: str) -> traces.GetTraceRequest:
-    """``traces/{hex}``, ``decisions/{uuid}``, bare hex digits or a bare uuid -> the request."""
+    """A name such as ``plans/{uuid}``, the bare hex digits of a trace or a decision's bare uuid -> the request."""
     if "/" not in name:
         name = f"traces/{name}" if len(name) == 32 else f"decisions/{name}"
     return traces.GetTraceRequest(name=name)

@@ -16,6 +16,7 @@ SHARE_OUT_SECONDS = 300.0
 
 FIT_CURVES = of_allocation("ResourceService", "FitCurves", resources_pb.FitCurvesResponse)
 ALLOCATE_BUDGET = of_allocation("ResourceService", "AllocateBudget", resources_pb.BudgetPlan)
+WATCH_BUDGET = of_allocation("ResourceService", "WatchBudget", resources_pb.WatchBudgetResponse)
 SIZE_FORCE = of_allocation("ResourceService", "SizeForce", resources_pb.SizeForceResponse)
 REACH_TARGET = of_allocation("ResourceService", "ReachTarget", resources_pb.ReachTargetResponse)
 
@@ -28,6 +29,12 @@ def allocate_budget(
     question: EffortQuestion, frontier_shares: Sequence[float]
 ) -> resources_pb.AllocateBudgetRequest:
     return resources_pb.AllocateBudgetRequest(question=question, frontier_shares=frontier_shares)
+
+
+def watch_budget(
+    question: EffortQuestion, frontier_shares: Sequence[float]
+) -> resources_pb.WatchBudgetRequest:
+    return resources_pb.WatchBudgetRequest(question=question, frontier_shares=frontier_shares)
 
 
 def size_force(

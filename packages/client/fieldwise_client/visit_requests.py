@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from google.longrunning import operations_pb2
+from google.protobuf.empty_pb2 import Empty
 
 from fieldwise.allocation.v1 import visit_pb2
 from fieldwise.allocation.v1 import visit_service_pb2 as visits
@@ -17,6 +18,7 @@ PLAN_SECONDS = 700.0
 PLAN = of_allocation("VisitService", "PlanVisits", operations_pb2.Operation)
 GET = of_allocation("VisitService", "GetVisitPlan", visit_pb2.VisitPlan)
 LIST_DAYS = of_allocation("VisitService", "ListDayVisits", visits.ListDayVisitsResponse)
+DELETE = of_allocation("VisitService", "DeleteVisitPlan", Empty)
 RANK = of_allocation("VisitService", "RankOutreach", visits.RankOutreachResponse)
 
 
@@ -38,6 +40,10 @@ def visit_plan(name: str) -> visits.GetVisitPlanRequest:
 
 def day_visits(plan: str) -> visits.ListDayVisitsRequest:
     return visits.ListDayVisitsRequest(parent=_named(plan))
+
+
+def delete_visit_plan(name: str) -> visits.DeleteVisitPlanRequest:
+    return visits.DeleteVisitPlanRequest(name=_named(name))
 
 
 def rank_outreach(

@@ -17,6 +17,7 @@ from fieldwise.allocation.v1 import task_service_pb2_grpc as tasks_grpc
 from fieldwise.allocation.v1 import territory_service_pb2_grpc as territories_grpc
 from fieldwise.allocation.v1 import visit_service_pb2_grpc as visits_grpc
 from fieldwise_allocation.assigning import Assigning
+from fieldwise_allocation.plan_task import Hands
 from fieldwise_allocation.planning import Planning
 from fieldwise_allocation.quoting import Quotes
 from fieldwise_allocation.resourcing import Resourcing
@@ -43,6 +44,8 @@ PACKAGE = "fieldwise_allocation"
 NAME = "fieldwise-allocation"
 # Millions of candidates come in: their rules are kept by the columns that they are read into.
 CHECKED_IN_COLUMNS = frozenset({"fieldwise.allocation.v1.SolvePricesRequest.candidates"})
+# How long a thread that reads a large plan may keep the loop waiting for its turn; five times as long is usual.
+TURN_SECONDS = 0.001
 # What a solver's process does before its work comes.
 PREPARE = "fieldwise_allocation.plan_worker:prepare"
 
@@ -71,7 +74,8 @@ async def wire_up(known: Settings, workers: Executor | None = None) -> Service:
     # Prices are solved in the background: an installation that only decides keeps no standby process.
     executor = await heavy("")
     standby = await heavy(PREPARE if known.standby_solver else "")
-    planning = Planning.over(db, running, standby, known.currency)
+    hands = Hands(known.executor, known.executor_processes, PREPARE if known.standby_solver else "", memory)
+    planning = Planning.over(db, running, standby, known.currency, hands)
     servicer = AllocationServicer(
         db, known.database_url, planning, executor, quotes, known.currency, known.plans_need_approval
     )
@@ -144,7 +148,8 @@ def main(arguments: list[str], environ: Mapping[str, str]) -> int:
         if arguments:
             migrations.migrate(known.database_url, PACKAGE)
         else:
-            loops.run(run(known))
+            sys.setswitchinterval(TURN_SECONDS)
+        loops.run(run(known))
     except settings.SettingsError as error:
         print(error, file=sys.stderr)
         return 2

@@ -15,6 +15,7 @@ from fieldwise_allocation import assignment_wire as wire
 from fieldwise_allocation.assign_worker import Assigned, Step, assign_checked, demand_faultless
 from fieldwise_allocation.core.assignment import question as asked
 from fieldwise_allocation.core.assignment.question import Question
+from fieldwise_allocation.turns import Turns
 from fieldwise_executor.executor import Executor
 from fieldwise_runtime.errors import DeadlineExceeded, InvalidRequest, ResourceExhausted
 from fieldwise_runtime.fingerprints import fingerprint
@@ -37,7 +38,7 @@ class Assigning:
 
     operations: Operations
     executor: Executor
-    turns: asyncio.Semaphore
+    turns: Turns
 
     async def start(self, request: task_pb2.AssignTasksRequest) -> operations_pb2.Operation:
         """Start an assignment, or find the one that this request started before.

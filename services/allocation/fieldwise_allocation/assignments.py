@@ -27,6 +27,8 @@ async def page(db: Database, plan: str, page_size: int, token: str) -> service_p
         some = plan_records.assignments(connection, plan, first, size)
         end = first + len(some)
         more = page_token(str(end), plan) if some and end < accounts else ""
-        return service_pb2.ListAssignmentsResponse(assignments=some, next_page_token=more)
+        answer = service_pb2.ListAssignmentsResponse(next_page_token=more)
+        plan_records.append(answer.assignments, some)
+        return answer
 
     return await db.read(read)

@@ -78,7 +78,7 @@ def _today(plan: _Side, currency: str) -> _Side:
     audit = bench.audit(seats)
     today = plan_pb2.TerritoryPlan(origin=plan_life_pb2.PLAN_ORIGIN_IMPORTED, accounts=len(seats))
     measuring.fill(today, bench, seats, audit)
-    today.assignments.extend(measuring.assignments(bench, seats, audit, [""] * len(seats)))
+    plan_records.append(today.assignments, measuring.assignments(bench, seats, audit, [""] * len(seats)))
     return _Side(today, plan.asked)
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 
 import sqlalchemy as sa
+from google.longrunning import operations_pb2
 from google.protobuf.message import Message
 
 from fieldwise.allocation.v1 import account_service_pb2 as accounts_pb2
@@ -123,12 +124,16 @@ async def _operations(operations: Operations, prefix: str, names: frozenset[str]
     token, found = "", 0
     while True:
         listed, token = await operations.page(prefix, 0, token)
-        for each in listed:
-            if each.done and _holds(each.response.value, names):
-                await _deleted(operations, each.name)
-                found += 1
+        for name in await asyncio.to_thread(_naming, listed, names):
+            await _deleted(operations, name)
+            found += 1
         if not token:
             return found
+
+
+def _naming(listed: Iterable[operations_pb2.Operation], names: frozenset[str]) -> list[str]:
+    """Those that have ended and name one of them: a plan's answer has megabytes to look through."""
+    return [each.name for each in listed if each.done and _holds(each.response.value, names)]
 
 
 async def _deleted(operations: Operations, name: str) -> None:

@@ -43,7 +43,8 @@ async def bring_in(
         plan_records.keep_under(connection, plan, question, origin)
         return plan.name
 
-    return await scenarios.made_once(db, "ImportPlan", request.request_id, fingerprint(request), keep)
+    asked_for = await asyncio.to_thread(fingerprint, request)
+    return await scenarios.made_once(db, "ImportPlan", request.request_id, asked_for, keep)
 
 
 def _measured(
@@ -62,7 +63,7 @@ def _measured(
     plan.bound = parent.bound
     measuring.fill(plan, bench, seats, audit)
     reasons = [BY_HAND if seat != measuring.NOBODY else "" for seat in seats.tolist()]
-    plan.assignments.extend(measuring.assignments(bench, seats, audit, reasons))
+    plan_records.append(plan.assignments, measuring.assignments(bench, seats, audit, reasons))
     for name in ("incumbent", "nearest_rep", "k_means"):
         if parent.HasField(name):
             getattr(plan, name).CopyFrom(getattr(parent, name))

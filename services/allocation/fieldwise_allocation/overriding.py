@@ -68,7 +68,8 @@ async def override(
         plan_records.keep_under(connection, plan, question, origin)
         return plan.name
 
-    kept = await scenarios.made_once(db, "OverridePlan", request.request_id, fingerprint(request), keep)
+    asked_for = await asyncio.to_thread(fingerprint, request)
+    kept = await scenarios.made_once(db, "OverridePlan", request.request_id, asked_for, keep)
     answer.plan.CopyFrom(kept)
     log.info("plan overridden", plan=kept.name, parent=request.name, breaches=len(answer.new_breaches))
     return answer
@@ -151,7 +152,8 @@ class _Wish:
         for j in self.changed:
             reasons[j] = BY_HAND
         plan.ClearField("assignments")
-        plan.assignments.extend(measuring.assignments(self.bench, self.after, self.audit_after, reasons))
+        made = measuring.assignments(self.bench, self.after, self.audit_after, reasons)
+        plan_records.append(plan.assignments, made)
         self._keep_what_still_holds(plan)
         return plan
 

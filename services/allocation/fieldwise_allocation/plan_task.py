@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fieldwise.allocation.v1 import plan_pb2
+from fieldwise_executor.executor import LOCAL
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,23 @@ class Start:
 
 
 @dataclass(frozen=True)
+class Hands:
+    """Who may do the regions of a large plan.
+
+    Args:
+        where: As in the setting FIELDWISE_EXECUTOR.
+        processes: Regions at a time here; 1: the solver's own process does them.
+        prepare: ``module:function`` of a standby process; none when empty.
+        memory: Bytes that each may allocate; 0 sets no limit.
+    """
+
+    where: str = LOCAL
+    processes: int = 1
+    prepare: str = ""
+    memory: int = 0
+
+
+@dataclass(frozen=True)
 class Task:
     """A plan to make. Messages stay bytes: what the serving process need not look into, it need not take apart.
 
@@ -30,6 +48,7 @@ class Task:
         chunks: Uploaded accounts, as `uploading.packed` makes them, when the request has none of its own.
         quick: Repair the start instead of searching anew.
         spent: Seconds of the time limit that are over already.
+        hands: Who may help.
     """
 
     request: bytes
@@ -39,6 +58,7 @@ class Task:
     start: Start | None = None
     quick: bool = False
     spent: float = 0.0
+    hands: Hands = Hands()
 
 
 @dataclass(frozen=True)

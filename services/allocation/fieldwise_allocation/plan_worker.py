@@ -21,7 +21,10 @@ from fieldwise_allocation.core.territory.describe import Prepared, prepared
 from fieldwise_allocation.core.territory.found import Found, Impossible, NoPlanFound, Watch
 from fieldwise_allocation.core.territory.plan import Compared
 from fieldwise_allocation.core.territory.problem import NOBODY, Floats, Ints
+from fieldwise_allocation.crew import hired
 from fieldwise_allocation.plan_task import Made, Start, Step, Task, last_look_seconds
+from fieldwise_allocation.stages import Kept, Stages
+from fieldwise_runtime import tracing
 from fieldwise_runtime.errors import FailedPrecondition, InternalFault, InvalidRequest
 from fieldwise_runtime.worker_process import report
 
@@ -51,21 +54,32 @@ def make(task: Task) -> Made:
         FailedPrecondition: Reason INFEASIBLE_PLAN with the conflicting rules, or PLAN_NOT_FOUND.
         InternalFault: Reason FAULTY_PLAN, the check found the plan wrong.
     """
+    stages = Kept(report)
+    try:
+        return _made(task, stages.stage)
+    finally:
+        stages.record()
+
+
+def _made(task: Task, stage: Stages) -> Made:
     began = time.perf_counter()
     report(Step("bounding"))
-    question = question_of(task)
-    wrong = checks.faults(question)
+    with stage("read question"):
+        question = question_of(task)
+        wrong = checks.faults(question)
     if wrong:
         raise InvalidRequest(wrong)
     left = question.rules.seconds - task.spent - last_look_seconds(task.accounts)
-    search = _Search(task, prepared(question), began + left)
+    with stage("compile"):
+        frame = prepared(question)
+    search = _Search(task, frame, began + left, stage)
     found = search.found()
     # The rest of a run that was cut by the clock would be another plan on a faster machine.
     stopped = (
         plan_pb2.PLAN_STOPPED_TIME_LIMIT if search.seconds_left() <= 0 else plan_pb2.PLAN_STOPPED_FINISHED
     )
     report(Step("finishing", found.objective, found.bound))
-    plan = finished(search.frame, found, search.beside, task.currency)
+    plan = finished(search.frame, found, search.beside, task.currency, stage)
     return Made(plan, stopped, time.perf_counter() - began)
 
 
@@ -81,18 +95,23 @@ def finish(task: Task, found: Found, beside: Compared) -> bytes:
     return finished(prepared(question_of(task)), found, beside, task.currency)
 
 
-def finished(frame: Prepared, found: Found, beside: Compared, currency: str) -> bytes:
+def finished(
+    frame: Prepared, found: Found, beside: Compared, currency: str, stage: Stages = tracing.step
+) -> bytes:
     """TerritoryPlan of what was found, described and checked.
 
     Raises:
         InternalFault: Reason FAULTY_PLAN.
     """
-    plan = frame.described(found, beside)
-    wrong = verify.faults(frame.question, plan, frame.ledger)
+    with stage("describe"):
+        plan = frame.described(found, beside)
+    with stage("verify"):
+        wrong = verify.faults(frame.question, plan, frame.ledger)
     if wrong:
         message = f"the solver's plan is wrong in {len(wrong)} places and is not given out: {wrong[0]}"
         raise InternalFault("FAULTY_PLAN", message)
-    return territory_wire.plan_message(frame.question, plan, currency).SerializeToString()
+    with stage("write plan"):
+        return territory_wire.plan_message(frame.question, plan, currency).SerializeToString()
 
 
 @dataclass
@@ -106,6 +125,7 @@ class _Search:
     task: Task
     frame: Prepared
     ends: float
+    stage: Stages
     beside: Compared = field(default_factory=Compared)
     _told: bool = False
 
@@ -121,7 +141,8 @@ class _Search:
         try:
             return self._found()
         except Impossible:
-            raise _infeasible(self.frame.question) from None
+            with self.stage("explain"):
+                raise _infeasible(self.frame.question) from None
         except NoPlanFound:
             raise not_found(self.frame.question.rules.seconds) from None
 
@@ -132,15 +153,20 @@ class _Search:
         from fieldwise_allocation.core.territory.replan import filled, replan
         from fieldwise_allocation.core.territory.solve import solve
 
-        watch, free = Watch(self.seconds_left, self._tell), self.frame.compiled.free
+        watch, free = Watch(self.seconds_left, self._tell, self.stage), self.frame.compiled.free
         problem = self.frame.compiled.problem
-        problem = replace(problem, home=choose_homes(problem, free))
+        with self.stage("choose homes"):
+            problem = replace(problem, home=choose_homes(problem, free))
         before = self.task.start
         if before is not None and self.task.quick:
             return replan(problem, watch, self._start(before), self._hour_prices(before))
-        if impossible(problem):
+        with self.stage("prove possible"):
+            none = impossible(problem)
+        if none:
             raise Impossible
-        return solve(problem, watch, None if before is None else filled(problem, self._start(before)))
+        begin = None if before is None else filled(problem, self._start(before))
+        with hired(self.task.hands, problem.accounts) as crew:
+            return solve(problem, watch, begin, crew=crew)
 
     def _start(self, start: Start) -> Ints:
         """The plan to start from in the problem's order, NOBODY where it says nothing."""
@@ -168,7 +194,8 @@ class _Search:
         if self.task.quick:
             return
         if seconds <= BESIDE_SHARE * question.rules.seconds:
-            self.beside = compared(self.frame.ledger)
+            with self.stage("compare with practice"):
+                self.beside = compared(self.frame.ledger)
         report(self.beside)
 
 

@@ -19,11 +19,13 @@ from fieldwise_allocation.core.territory.describe import prepared
 from fieldwise_allocation.core.territory.found import Found
 from fieldwise_allocation.core.territory.plan import Compared
 from fieldwise_allocation.plan_records import MOST_IN_PLAN, Origin
-from fieldwise_allocation.plan_task import Made, Start, Step, Task
+from fieldwise_allocation.plan_task import Hands, Made, Start, Step, Task
 from fieldwise_allocation.plan_worker import finish, finished
 from fieldwise_allocation.solving import Finish, solved
+from fieldwise_allocation.turns import Turns
 from fieldwise_allocation.watching import Watchers
 from fieldwise_executor.executor import Executor
+from fieldwise_runtime import tracing
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import InvalidRequest, Violation
 from fieldwise_runtime.fingerprints import fingerprint
@@ -66,12 +68,15 @@ class Planning:
     operations: Operations
     currency: str
     executor: Executor
-    turns: asyncio.Semaphore
+    turns: Turns
     watchers: Watchers
+    hands: Hands
 
     @classmethod
-    def over(cls, db: Database, operations: Operations, executor: Executor, currency: str) -> Planning:
-        return cls(db, operations, currency, executor, asyncio.Semaphore(SOLVES_AT_ONCE), Watchers())
+    def over(
+        cls, db: Database, operations: Operations, executor: Executor, currency: str, hands: Hands
+    ) -> Planning:
+        return cls(db, operations, currency, executor, Turns(SOLVES_AT_ONCE), Watchers(), hands)
 
     async def start(
         self, request: service_pb2.PlanTerritoriesRequest, origin: Origin = SOLVED, *, quick: bool = False
@@ -114,7 +119,7 @@ class Planning:
         start = await self._start(asked)
         limit = asked.rules.time_limit_seconds or USUAL_SECONDS
         spent = min(asyncio.get_running_loop().time() - began, MOST_SPENT * limit)
-        task = Task(body, accounts, self.currency, chunks, start, quick, spent)
+        task = Task(body, accounts, self.currency, chunks, start, quick, spent, self.hands)
         return _Order(asked, question, task, origin)
 
     async def _in_full(
@@ -187,7 +192,10 @@ class Planning:
         plan.create_time.CopyFrom(order.asked.decision_time)
         plan.solve_seconds, plan.stopped, plan.accounts = made.seconds, made.stopped, len(plan.assignments)
         plan.start_from = order.asked.start_from
-        await self.db.write(lambda connection: plan_records.keep(connection, plan, order.asked, order.origin))
+        with tracing.step("keep plan", {"fieldwise.plan": plan.name}):
+            await self.db.write(
+                lambda connection: plan_records.keep(connection, plan, order.asked, order.origin)
+            )
         log.info(
             "plan made",
             plan=plan.name,

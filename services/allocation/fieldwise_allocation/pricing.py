@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import sqlalchemy as sa
+from opentelemetry import trace
 
 from fieldwise.allocation.v1 import allocation_service_pb2 as service_pb2
 from fieldwise.allocation.v1 import price_pb2
@@ -72,6 +73,7 @@ async def solve(
     prices.valid_until.CopyFrom(period.valid_until)
     prices.plan = plan
     published = await db.write(lambda c: _publish(c, prices, period.request_id, frame))
+    trace.get_current_span().set_attribute("fieldwise.price_set", published.name)
     log.info(
         "prices published",
         prices=published.name,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from fieldwise.allocation.v1 import resource_service_pb2 as service_pb2
@@ -18,9 +19,10 @@ from fieldwise_allocation.core.resources.conflicts import Conflict, Way, explain
 from fieldwise_allocation.core.resources.curves import Curve
 from fieldwise_allocation.core.resources.faults import faults
 from fieldwise_allocation.core.resources.question import Question
-from fieldwise_allocation.core.resources.solving import Infeasible, NotFound
+from fieldwise_allocation.core.resources.solving import Found, Infeasible, NotFound
 from fieldwise_allocation.wire import demand_currency, money
 from fieldwise_runtime.errors import FailedPrecondition, InternalFault, InvalidRequest, Violation
+from fieldwise_runtime.worker_process import report
 
 T = TypeVar("T")
 
@@ -31,6 +33,15 @@ MOST_SIZES = 500
 # How long a conflict is looked into, beyond the solver's own limit.
 EXPLAIN_SECONDS = 20.0
 SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is done next, and the worth and the ceiling that were found before it; None where there is nothing yet."""
+
+    name: str
+    worth: float | None = None
+    bound: float | None = None
 
 
 def fit_curves(body: bytes) -> bytes:
@@ -51,20 +62,26 @@ def fit_curves(body: bytes) -> bytes:
 
 
 def allocate_budget(body: bytes, currency: str) -> bytes:
-    """AllocateBudgetRequest to BudgetPlan.
+    """AllocateBudgetRequest to BudgetPlan; reports each `Step`.
 
     Raises:
         InvalidRequest: Every fault of the question.
         FailedPrecondition: Reason INFEASIBLE_BUDGET or NO_BUDGET_PLAN_FOUND.
         InternalFault: Reason FAULTY_PLAN, the check found the plan wrong.
     """
+    report(Step("reading"))
     request = service_pb2.AllocateBudgetRequest.FromString(body)
     question = wire.question_from(request.question, currency, request.frontier_shares)
     _demand_faultless(question)
-    plan = _answered(question, lambda watch: allocate(question, watch))
+    plan = _answered(question, lambda watch: allocate(question, watch, _tell))
+    report(Step("checking", plan.worth, plan.ceiling))
     _demand_kept(question, plan.lines)
     _demand_kept_nearest(question, plan)
     return wire.plan_message(plan, currency).SerializeToString()
+
+
+def _tell(step: str, found: Found | None) -> None:
+    report(Step(step, found.value, found.ceiling) if found else Step(step))
 
 
 def size_force(body: bytes, currency: str) -> bytes:

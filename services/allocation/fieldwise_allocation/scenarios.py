@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 
 import sqlalchemy as sa
 from google.longrunning import operations_pb2
 from google.protobuf import timestamp_pb2
+from opentelemetry import trace
 
 from fieldwise.allocation.v1 import allocation_service_pb2 as service_pb2
 from fieldwise.allocation.v1 import plan_life_pb2, plan_pb2
@@ -71,8 +73,8 @@ async def question(db: Database, name: str) -> plans_pb2.PlanQuestion:
     )
 
 
-async def accounts(db: Database, name: str, page_size: int, token: str) -> tuple[list[plan_pb2.Account], str]:
-    """Accounts that a plan answers for, in the order of its assignments, and the token of the next page.
+async def accounts(db: Database, name: str, page_size: int, token: str) -> plans_pb2.ListPlanAccountsResponse:
+    """Accounts that a plan answers for, in the order of its assignments.
 
     Raises:
         NotFound: Reason PLAN_NOT_FOUND.
@@ -81,9 +83,15 @@ async def accounts(db: Database, name: str, page_size: int, token: str) -> tuple
     size = clamp_page_size(page_size, ACCOUNTS_PAGE, MOST_ACCOUNTS)
     scope = f"accounts of {name}"
     first = int(cursor_of(token, scope) or 0)
-    asked = await db.read(lambda connection: plan_records.question_with_accounts(connection, name))
-    more = len(asked.accounts) > first + size
-    return list(asked.accounts[first : first + size]), page_token(str(first + size), scope) if more else ""
+
+    def read(connection: sa.Connection) -> plans_pb2.ListPlanAccountsResponse:
+        asked = plan_records.question_with_accounts(connection, name)
+        more = page_token(str(first + size), scope) if len(asked.accounts) > first + size else ""
+        answer = plans_pb2.ListPlanAccountsResponse(next_page_token=more)
+        plan_records.append(answer.accounts, asked.accounts[first : first + size])
+        return answer
+
+    return await db.read(read)
 
 
 # ---- making -------------------------------------------------------------------------------------------------------
@@ -129,7 +137,15 @@ async def made_once(
         AlreadyExists: Reason REQUEST_ID_REUSED.
         NotFound: Reason PLAN_NOT_FOUND, it was deleted since.
     """
-    name = await db.write(lambda connection: once(connection, kind, request_id, asked, make))
+    made: list[str] = []
+
+    def making(connection: sa.Connection) -> str:
+        made.append(make(connection))
+        return made[-1]
+
+    name = await db.write(lambda connection: once(connection, kind, request_id, asked, making))
+    if made:
+        trace.get_current_span().set_attribute("fieldwise.plan", name)
     return await db.read(lambda connection: plan_records.figures(connection, name))
 
 
@@ -145,7 +161,7 @@ async def replan(planning: Planning, request: plans_pb2.ReplanTerritoriesRequest
     asked = await planning.db.read(lambda connection: _changed(connection, request))
     asked.request_id, asked.start_from = request.request_id, request.parent
     asked.decision_time.CopyFrom(request.decision_time)
-    asked.fingerprint = fingerprint(request)
+    asked.fingerprint = await asyncio.to_thread(fingerprint, request)
     origin = Origin(
         parent=request.parent,
         kind=plan_life_pb2.PLAN_ORIGIN_REPLANNED,

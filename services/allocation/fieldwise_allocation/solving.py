@@ -12,6 +12,7 @@ from fieldwise_allocation.core.territory.found import Found
 from fieldwise_allocation.core.territory.plan import Compared
 from fieldwise_allocation.plan_task import Made, Step, Task, last_look_seconds
 from fieldwise_allocation.plan_worker import make, not_found
+from fieldwise_allocation.stages import Kept, Stage
 from fieldwise_executor.executor import Executor
 from fieldwise_runtime.errors import DeadlineExceeded, ResourceExhausted
 from fieldwise_runtime.logs import get_logger
@@ -44,10 +45,13 @@ class Known:
     step: Step = field(default_factory=lambda: Step("queued"))
     best: Found | None = None
     beside: Compared = field(default_factory=Compared)
+    stages: Kept = field(default_factory=Kept)
 
-    def hear(self, news: Step | Found | Compared) -> None:
+    def hear(self, news: Step | Found | Compared | Stage) -> None:
         """Takes a message of the worker."""
-        if isinstance(news, Compared):
+        if isinstance(news, Stage):
+            self.stages.hear(news)
+        elif isinstance(news, Compared):
             self.beside = news
         elif isinstance(news, Step):
             self._go_on(news)
@@ -108,6 +112,9 @@ async def solved(
     except (WorkerDied, WorkerFailed, ResourceExhausted) as death:
         log.warning("solver lost", reason=death.reason, accounts=task.accounts, kept=known.best is not None)
         stopped, fault = plan_pb2.PLAN_STOPPED_WORKER_DIED, death
+    if not isinstance(fault, (WorkerFailed, ResourceExhausted)):
+        # The process that would have recorded them did not come to its end.
+        known.stages.record()
     best = known.cut()
     if best is None:
         raise fault

@@ -74,7 +74,7 @@ def _demand_amounts(request: service_pb2.PlanTerritoriesRequest, currency: str) 
     ]
     limit = request.rules.time_limit_seconds
     if 0 < limit < 1:
-        wrong.append(Violation.of("rules.time_limit_seconds", limit, "give 1 to 600, or 0 for 10"))
+        wrong.append(Violation.of("rules.time_limit_seconds", limit, "give 1 to 3600, or 0 for 10"))
     if wrong:
         raise InvalidRequest(wrong)
 

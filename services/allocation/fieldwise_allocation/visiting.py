@@ -22,6 +22,7 @@ from fieldwise_allocation.core.visits.finishing import finished
 from fieldwise_allocation.core.visits.parts import Split, split
 from fieldwise_allocation.core.visits.problem import Sequences
 from fieldwise_allocation.core.visits.question import Question, VisitPlan
+from fieldwise_allocation.turns import Turns
 from fieldwise_allocation.visit_worker import Better, Job, find_tours
 from fieldwise_allocation.wire import money
 from fieldwise_executor.executor import Executor
@@ -88,7 +89,7 @@ class Visiting:
     operations: Operations
     executor: Executor
     currency: str
-    turns: asyncio.Semaphore
+    turns: Turns
 
     async def start(self, request: service_pb2.PlanVisitsRequest) -> operations_pb2.Operation:
         """Start a plan, or find the one that this request started before.
@@ -118,6 +119,19 @@ class Visiting:
             NotFound: Reason VISIT_PLAN_NOT_FOUND.
         """
         return await self.db.read(lambda connection: _plan(connection, name))
+
+    async def delete(self, name: str) -> None:
+        """Remove one plan and its days.
+
+        Raises:
+            NotFound: Reason VISIT_PLAN_NOT_FOUND.
+        """
+
+        def work(connection: sa.Connection) -> None:
+            _plan(connection, name)
+            store_visits.remove(connection, name)
+
+        await self.db.write(work)
 
     async def page(self, name: str, page_size: int, token: str) -> tuple[list[visit_pb2.DayVisits], str]:
         """Days of a plan, and the token of the next page.

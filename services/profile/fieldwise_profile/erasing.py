@@ -17,9 +17,8 @@ from fieldwise_profile.auditing import Auditing
 from fieldwise_profile.core import signing
 from fieldwise_profile.core.receipt import Part, Receipt
 from fieldwise_profile.sealing import Sealing
-from fieldwise_profile.store import appending, customer_keys, dead_letters, erasures, links
+from fieldwise_profile.store import appending, customer_keys, erasures, links
 from fieldwise_profile.store.appending import Appended
-from fieldwise_profile.store.dead_letters import Wanted
 from fieldwise_runtime import scrubbing
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import AlreadyExists, FailedPrecondition, NotFound
@@ -93,8 +92,9 @@ class Erasing:
     async def erase(self, name: str, request_id: str, at: int) -> Receipt:
         """Erases a customer and everybody merged with him; the same request gives the same receipt.
 
+        One of whom nothing is stored here gets a receipt too: plans may name who never sent an event.
+
         Raises:
-            NotFound: Reason CUSTOMER_NOT_FOUND.
             AlreadyExists: Reason REQUEST_ID_TAKEN; the request erased somebody else.
             FailedPrecondition: Reason ERASURE_UNFINISHED; unreadable, but a file may hold the bytes still.
         """
@@ -165,9 +165,10 @@ class Erasing:
             return before, None
         # A link that another process made a moment ago is not in memory yet.
         customers = sorted({*customers, *links.person_of(connection, name)})
-        # Names in the audit log go with the key: they are taken before it is destroyed.
+        keys = len(customer_keys.of(connection, customers))
+        # Names in the audit log go with the key: they are taken before it is destroyed, and give a key to who had none.
         self._auditing.note_in(connection, "CUSTOMER_ERASED", at, customers=customers)
-        counts = dict(erasures.destroy(connection, customers, at))
+        counts = {**erasures.destroy(connection, customers, at), "customer_keys": keys}
         for eraser in self._around.erasers:
             counts |= eraser(connection, customers)
         appended = erasures.tell(connection, customers)
@@ -198,11 +199,10 @@ class Erasing:
 
 
 def _before(connection: sa.Connection, name: str, request_id: str) -> Receipt | None:
-    """The receipt of the same request, or of the customer's earlier erasure; None when he is there to be erased.
+    """The receipt of the same request, or of the customer's earlier erasure; None when he is to be erased.
 
     Raises:
         AlreadyExists: The request was for somebody else.
-        NotFound: There is nothing of him.
     """
     same = erasures.of_request(connection, request_id)
     if same is not None:
@@ -213,17 +213,7 @@ def _before(connection: sa.Connection, name: str, request_id: str) -> Receipt | 
     if erasures.known(connection, [name]).get(name):
         earlier = erasures.of_customer(connection, name)
         return _found(earlier, request_id).receipt
-    if not _is_there(connection, name):
-        raise NotFound(name, "nothing of him is stored here; correct the name", reason="CUSTOMER_NOT_FOUND")
     return None
-
-
-def _is_there(connection: sa.Connection, name: str) -> bool:
-    return bool(
-        erasures.known(connection, [name])
-        or customer_keys.of(connection, [name])
-        or dead_letters.count(connection, Wanted(customer=name))
-    )
 
 
 def _found(kept: erasures.Kept | None, request_id: str) -> erasures.Kept:

@@ -74,6 +74,7 @@ def _outcome(stored: _Stored) -> _Fields:
         "kind": event_pb2.OutcomeKind.ValueType(event.outcome or 0),
         "amount": _money(event.amount, currency),
         "reporter": event.reporter,
+        "score": event.measure,
     }
 
 

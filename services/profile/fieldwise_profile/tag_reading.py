@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from fieldwise_profile.core.cel.compiler import Rule, compiled
-from fieldwise_profile.core.cel.faults import RuleStopped
 from fieldwise_profile.core.features import Purchases
 from fieldwise_profile.core.tags.fields import FIELDS, values_of
 from fieldwise_profile.core.tags.tag import Ready, names_that_hold
@@ -15,6 +13,8 @@ from fieldwise_profile.showing import Look, Showing
 from fieldwise_profile.store import listings
 from fieldwise_profile.tagging import Tags
 from fieldwise_profile.viewing import View, Viewing
+from fieldwise_rules.compiler import Rule, compiled
+from fieldwise_rules.faults import RuleStopped
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import FailedPrecondition
 

@@ -12,7 +12,6 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import sqlalchemy as sa
 
-from fieldwise_profile.core.cel.compiler import Rule, compiled
 from fieldwise_profile.core.consent import Unasked, permission
 from fieldwise_profile.core.event import DAY, Happening, Kind
 from fieldwise_profile.core.features import Purchases
@@ -26,6 +25,7 @@ from fieldwise_profile.store import histories, listings
 from fieldwise_profile.store import tags as stored
 from fieldwise_profile.tagging import Tags
 from fieldwise_profile.viewing import Viewing
+from fieldwise_rules.compiler import Rule, compiled
 from fieldwise_runtime import engines
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import FailedPrecondition

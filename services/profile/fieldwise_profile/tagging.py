@@ -13,7 +13,6 @@ from typing import Final
 import sqlalchemy as sa
 
 from fieldwise.profile.v1 import profile_pb2
-from fieldwise_profile.core.cel.compiler import compiled
 from fieldwise_profile.core.event import DAY
 from fieldwise_profile.core.features import Purchases
 from fieldwise_profile.core.fold import State
@@ -24,6 +23,7 @@ from fieldwise_profile.core.tags.tag import Ready, Tag, TagSet, TagState, names_
 from fieldwise_profile.picturing import Sight
 from fieldwise_profile.segmenting import Segments, segment_name, static_of
 from fieldwise_profile.store import tags as stored
+from fieldwise_rules.compiler import compiled
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import (
     AlreadyExists,

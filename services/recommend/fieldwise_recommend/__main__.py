@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
-from fieldwise.recommend.v1.recommend_service_pb2 import DESCRIPTOR
+import grpc
+from google.protobuf.descriptor import FileDescriptor
+
+from fieldwise.recommend.v1 import (
+    catalogue_service_pb2,
+    contact_service_pb2,
+    effect_service_pb2,
+    policy_service_pb2,
+    recommend_service_pb2,
+)
+from fieldwise.recommend.v1.catalogue_service_pb2_grpc import add_CatalogueServiceServicer_to_server
+from fieldwise.recommend.v1.contact_service_pb2_grpc import add_ContactPolicyServiceServicer_to_server
+from fieldwise.recommend.v1.effect_service_pb2_grpc import add_EffectServiceServicer_to_server
+from fieldwise.recommend.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
 from fieldwise.recommend.v1.recommend_service_pb2_grpc import add_RecommendServiceServicer_to_server
-from fieldwise_recommend.core.catalogue_file import parse
+from fieldwise_executor.local import LocalExecutor
+from fieldwise_recommend.catalogue_in_force import InForce
+from fieldwise_recommend.contacting import Contacts
 from fieldwise_recommend.decide import Decider
+from fieldwise_recommend.drafting import Drafting
+from fieldwise_recommend.effects import Effects
 from fieldwise_recommend.erasing import Eraser
+from fieldwise_recommend.evaluating import Evaluating
+from fieldwise_recommend.publishing import Publishing, opened
 from fieldwise_recommend.replay import Archive
+from fieldwise_recommend.results import Results
+from fieldwise_recommend.servicer.catalogue import CatalogueWire
+from fieldwise_recommend.servicer.contacts import ContactWire
+from fieldwise_recommend.servicer.effects import EffectWire
+from fieldwise_recommend.servicer.policies import PolicyWire
 from fieldwise_recommend.servicer.recommend import Recommend
 from fieldwise_recommend.settings import Settings
 from fieldwise_recommend.store import Store
+from fieldwise_recommend.store_baselines import BaselineStore
+from fieldwise_recommend.store_catalogue import CatalogueStore
+from fieldwise_recommend.store_contacts import ContactStore
+from fieldwise_recommend.store_experience import ExperienceStore
+from fieldwise_recommend.store_pacing import OpeningStore
 from fieldwise_recommend.valuing import Valuer
 from fieldwise_runtime import logs, loops, migrations, server, tracing
 from fieldwise_runtime.database import Database, Durability
@@ -24,11 +55,15 @@ from fieldwise_runtime.errors import FieldwiseError
 from fieldwise_runtime.settings import SettingsError, load
 from fieldwise_runtime.single import Single
 
+# A file of contracts, and what adds its service to a server.
+Registered = tuple[FileDescriptor, Callable[[grpc.aio.Server], None]]
+
 PACKAGE = "fieldwise_recommend"
 NAME = "fieldwise-recommend"
 # Parts of the inputs that other services of ours made. Walking through all their fields would cost as much as the decision;
 # what a decision computes with is checked by decide.check.
 FROM_PEERS = ("profile", "scores", "parts")
+_WORKERS = 2
 
 
 def catalogue_file() -> bytes:
@@ -43,36 +78,74 @@ async def wired(settings: Settings, body: bytes) -> server.Service:
         InvalidRequest: The catalogue has faults.
         FailedPrecondition: The database is not at the right revision, or another process serves on it.
     """
-    catalogue = parse(body)
     migrations.verify(settings.database_url, PACKAGE)
     # Budgets are counted in memory: two processes would each spend them whole.
     single = await Single.claim(settings.database_url, NAME)
     # A grouped commit without waiting for the disk: a decision lost to a power cut is made again by its request_id.
-    store = Store(Database.open(settings.database_url, durability=Durability.PROCESS_CRASH))
-    await store.keep_catalogue(catalogue.version, body)
+    database = Database.open(settings.database_url, durability=Durability.PROCESS_CRASH)
+    store, experience = Store(database), ExperienceStore(database)
+    results = Results(experience, settings.currency, settings.result_days)
+    await results.open()
+    # Its processes read the database themselves: on this machine, whatever FIELDWISE_EXECUTOR says.
+    workers = LocalExecutor(_WORKERS)
+    window = settings.result_days
+    effects = Effects(BaselineStore(database), workers, settings.database_url, settings.currency, window)
+    policies = PolicyWire(Evaluating(workers, settings.database_url))
+    life = CatalogueStore(database)
     policy = settings.policy
-    decider = Decider(store, catalogue, policy, await store.erased())
-    servicer = Recommend(
-        decider,
-        Valuer(catalogue, policy),
-        Archive(store, catalogue, policy.currency),
-        Eraser(store, decider, settings.database_url),
-        catalogue,
+    in_force = InForce(await opened(life, body))
+    changing = asyncio.Lock()
+    catalogue = CatalogueWire(
+        Drafting(life, in_force, changing),
+        Publishing(life, in_force, changing),
+        life,
+        in_force,
         policy.currency,
     )
+    contact_store = ContactStore(database)
+    contacts = Contacts(contact_store, settings.time_zone)
+    await contacts.open()
+    decider = Decider(store, in_force, policy, await store.erased(), contacts, OpeningStore(database))
+    servicer = Recommend(
+        decider,
+        Valuer(in_force, policy),
+        Archive(store, in_force.catalogue, policy.currency, contacts),
+        Eraser(store, experience, contact_store, decider, settings.database_url),
+        in_force,
+        policy.currency,
+        results,
+    )
+
+    registered: list[Registered] = [
+        (recommend_service_pb2.DESCRIPTOR, partial(add_RecommendServiceServicer_to_server, servicer)),
+        (catalogue_service_pb2.DESCRIPTOR, partial(add_CatalogueServiceServicer_to_server, catalogue)),
+        (effect_service_pb2.DESCRIPTOR, partial(add_EffectServiceServicer_to_server, EffectWire(effects))),
+        (
+            contact_service_pb2.DESCRIPTOR,
+            partial(add_ContactPolicyServiceServicer_to_server, ContactWire(contacts, in_force)),
+        ),
+        (policy_service_pb2.DESCRIPTOR, partial(add_PolicyServiceServicer_to_server, policies)),
+    ]
+
+    def register(grpc_server: grpc.aio.Server) -> None:
+        for _, add in registered:
+            add(grpc_server)
 
     async def ready() -> Mapping[str, bool]:
         return {"": await store.reachable(PACKAGE) and await single.held()}
 
     async def close() -> None:
+        await workers.close()
         await store.close()
         await single.close()
 
     return server.Service(
         name=NAME,
         listen=settings.listen,
-        register=lambda grpc_server: add_RecommendServiceServicer_to_server(servicer, grpc_server),
-        service_names=[service.full_name for service in DESCRIPTOR.services_by_name.values()],
+        register=register,
+        service_names=[
+            service.full_name for file, _ in registered for service in file.services_by_name.values()
+        ],
         ready=ready,
         on_stop=close,
         checked_by_handler=frozenset(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -16,13 +17,19 @@ from fieldwise.recommend.v1.recommend_service_pb2 import (
     BatchRecommendActionsResponse,
     Decided,
 )
+from fieldwise_recommend.catalogue_in_force import InForce
+from fieldwise_recommend.contacting import Contacts
 from fieldwise_recommend.core.catalogue import Catalogue
+from fieldwise_recommend.core.choices import Choice, choice_of
 from fieldwise_recommend.core.ledger import Hold
 from fieldwise_recommend.core.policy import Policy
 from fieldwise_recommend.periods import Period, Periods, period_name
 from fieldwise_recommend.ruling import case_of, complete, hold_of, look_up_supply, rule
-from fieldwise_recommend.situation import foreign_money, unusable_scores
+from fieldwise_recommend.situation import chance_of, foreign_money, unusable_scores
 from fieldwise_recommend.store import AlreadyDecided, DecisionRow, Known, Store
+from fieldwise_recommend.store_contacts import ContactRow, add_contacts
+from fieldwise_recommend.store_experience import add_choices
+from fieldwise_recommend.store_pacing import OpeningStore
 from fieldwise_runtime.errors import Aborted, InvalidRequest, Violation
 
 # So many decisions take a few milliseconds; other calls get their turn in between.
@@ -34,25 +41,34 @@ DECISION_NAME_REUSED: Final = "DECISION_NAME_REUSED"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A decision that is made but not stored: its place in the answer, its row, and what it set aside."""
+    """A decision that is made but not stored: its place in the answer, its rows, and what it set aside."""
 
     answer: Decided
     row: DecisionRow
     hold: Hold | None
+    choice: Choice
+    contact: ContactRow | None
 
 
 class Decider:
     """Makes decisions. Only one process may do so on one set of budgets: the ledger is in its memory."""
 
     def __init__(
-        self, store: Store, catalogue: Catalogue, policy: Policy, erased: Collection[str] = ()
+        self,
+        store: Store,
+        in_force: InForce,
+        policy: Policy,
+        erased: Collection[str] = (),
+        contacts: Contacts | None = None,
+        openings: OpeningStore | None = None,
     ) -> None:
         self._store = store
-        self._catalogue = catalogue
+        self._contacts = contacts or Contacts()
+        self._in_force = in_force
         self._policy = policy
         self._erased = set(erased)
         self._under_way: set[asyncio.Future[None]] = set()
-        self._periods = Periods(store, policy.pacing)
+        self._periods = Periods(store, policy.pacing, policy.pacing_gain, openings)
         self._commits: set[asyncio.Task[None]] = set()
 
     async def batch(self, request: BatchRecommendActionsRequest) -> BatchRecommendActionsResponse:
@@ -77,7 +93,7 @@ class Decider:
         period = await self._periods.of(price_set, request.inputs[0].decision_time.seconds)
         response = BatchRecommendActionsResponse()
         answers = [response.decided.add() for _ in request.inputs]
-        drafts = await self._drafts(request.inputs, answers, period)
+        drafts = await self._drafts(request.inputs, answers, period, self._in_force.catalogue)
         await self._settled(drafts, period)
         _answer_repeated(request.inputs, answers)
         _describe(answers)
@@ -86,15 +102,21 @@ class Decider:
     async def forget(self, customers: Collection[str]) -> None:
         """Know nothing of these customers from now on; returns when no decision about what was known is under way."""
         self._erased.update(customers)
+        self._in_force.sample.forget(customers)
         while self._under_way or self._commits:
             await asyncio.wait({*self._under_way, *self._commits})
+        self._contacts.forget(customers)
 
     async def committed(self, valid_until: Timestamp) -> dict[str, float]:
         """What decisions have set aside in the period that ends then, by resource."""
         return await self._periods.committed(period_name(valid_until))
 
     async def _drafts(
-        self, inputs: Sequence[DecisionInputs], answers: Sequence[Decided], period: Period
+        self,
+        inputs: Sequence[DecisionInputs],
+        answers: Sequence[Decided],
+        period: Period,
+        catalogue: Catalogue,
     ) -> list[Draft]:
         """One draft for each request_id that the batch names; a second input with the same id is answered later."""
         drafts: list[Draft] = []
@@ -106,19 +128,25 @@ class Decider:
                 seen.add(each.request_id)
                 if len(seen) % _TURN == 0:
                     await asyncio.sleep(0)
-                drafts.append(self._draft(each, answer, period))
+                drafts.append(self._draft(each, answer, period, catalogue))
         except BaseException:
-            _release(drafts, period)
+            self._release(drafts, period)
             raise
         return drafts
 
-    def _draft(self, inputs: DecisionInputs, answer: Decided, period: Period) -> Draft:
+    def _draft(self, inputs: DecisionInputs, answer: Decided, period: Period, catalogue: Catalogue) -> Draft:
         """Has no await in it: what the ledger says holds until the reservation is made."""
         if inputs.customer in self._erased:
             inputs.ClearField("profile")
             inputs.ClearField("scores")
-        case = case_of(inputs, self._catalogue)
-        complete(inputs, self._catalogue, self._policy)
+        elif inputs.profile.withheld:
+            # What was foreseen of him is about him, too.
+            inputs.ClearField("scores")
+        self._contacts.look_up(inputs)
+        case = case_of(inputs, catalogue)
+        complete(inputs, catalogue, self._policy)
+        inputs.pacing = period.pacing(inputs.decision_time.seconds)
+        self._in_force.sample.see(inputs.customer, case.situation)
         look_up_supply(inputs, case, period.prices, period.ledger)
         ruling = rule(inputs, case, period.prices, answer.decision, self._policy.currency)
         row = DecisionRow(
@@ -136,7 +164,11 @@ class Decider:
         hold = hold_of(inputs, ruling)
         if hold is not None:
             period.ledger.reserve(hold)
-        return Draft(answer, row, hold)
+        campaigns = case.offers if self._policy.campaign_control_share else ()
+        named = (row.decision_time, row.name, row.customer)
+        choice = choice_of(named, case.situation, campaigns, ruling, chance_of(inputs))
+        contact = self._contacts.take(inputs, ruling, answer.decision.best_time.seconds)
+        return Draft(answer, row, hold, choice, contact)
 
     async def _settled(self, drafts: list[Draft], period: Period) -> None:
         """Stores the drafts, to the end even if the caller goes: only the end says what the ledger may release."""
@@ -156,15 +188,19 @@ class Decider:
             while left and not await self._stored(left, period):
                 left = await self._unknown(left, period)
         except BaseException:
-            _release(left, period)
+            self._release(left, period)
             raise
 
     async def _stored(self, drafts: list[Draft], period: Period) -> bool:
         """Whether they could be stored; False when one of them was decided before."""
         rows = [draft.row for draft in drafts]
         holds = [draft.hold for draft in drafts if draft.hold is not None]
+        beside = [partial(add_choices, rows=[draft.choice for draft in drafts])]
+        contacts = [draft.contact for draft in drafts if draft.contact is not None]
+        if contacts:
+            beside.append(partial(add_contacts, rows=contacts))
         try:
-            await self._store.add_decisions(rows, period.name, holds, period.unstored)
+            await self._store.add_decisions(rows, period.name, holds, period.unstored, beside)
         except AlreadyDecided:
             return False
         period.stored = True
@@ -184,9 +220,16 @@ class Decider:
             if earlier is None and draft.row.name not in taken:
                 left.append(draft)
                 continue
-            _release([draft], period)
+            self._release([draft], period)
             _answer_known(draft, earlier)
         return left
+
+    def _release(self, drafts: Sequence[Draft], period: Period) -> None:
+        for draft in drafts:
+            if draft.hold is not None:
+                period.ledger.release(draft.hold)
+            if draft.contact is not None:
+                self._contacts.release(draft.contact)
 
 
 def check(inputs: Sequence[DecisionInputs], currency: str) -> None:
@@ -212,12 +255,6 @@ def _names_given_twice(inputs: Sequence[DecisionInputs]) -> list[Violation]:
         if owners.setdefault(each.decision, each.request_id) != each.request_id:
             found.append(Violation.of(f"inputs[{index}].decision", each.decision, remedy))
     return found
-
-
-def _release(drafts: Sequence[Draft], period: Period) -> None:
-    for draft in drafts:
-        if draft.hold is not None:
-            period.ledger.release(draft.hold)
 
 
 def _answer_known(draft: Draft, earlier: Known | None) -> None:

@@ -8,9 +8,11 @@ from typing import Final
 
 from fieldwise_recommend.decide import Decider
 from fieldwise_recommend.store import Store
+from fieldwise_recommend.store_contacts import ContactStore
+from fieldwise_recommend.store_experience import ExperienceStore
 from fieldwise_runtime.scrubbing import scrub
 
-_TABLES: Final = ("decisions", "outcomes", "reservations")
+_TABLES: Final = ("decisions", "outcomes", "reservations", "choices", "results", "baseline_rows", "contacts")
 
 
 class Eraser:
@@ -20,8 +22,12 @@ class Eraser:
         url: Where the database is, for cleaning its files.
     """
 
-    def __init__(self, store: Store, decider: Decider, url: str) -> None:
+    def __init__(
+        self, store: Store, experience: ExperienceStore, contacts: ContactStore, decider: Decider, url: str
+    ) -> None:
         self._store = store
+        self._contacts = contacts
+        self._experience = experience
         self._decider = decider
         self._url = url
 
@@ -32,6 +38,9 @@ class Eraser:
             FailedPrecondition: ERASURE_UNFINISHED; the files could not be cleaned yet.
         """
         await self._decider.forget(customers)
-        counts = await self._store.erase(customers)
+        # First, while the outcomes that they count are there.
+        counts = await self._experience.erase(customers)
+        counts |= await self._contacts.erase(customers)
+        counts |= await self._store.erase(customers)
         await asyncio.to_thread(scrub, self._url, _TABLES)
         return counts

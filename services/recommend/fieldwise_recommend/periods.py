@@ -14,9 +14,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from fieldwise.allocation.v1.price_pb2 import PriceSet
 from fieldwise_recommend.core.ledger import Ledger
+from fieldwise_recommend.core.pacing import STEP, Opening, budgets_left, factor, time_left
 from fieldwise_recommend.core.situation import Price
 from fieldwise_recommend.situation import prices_of, unusable_prices
 from fieldwise_recommend.store import Store
+from fieldwise_recommend.store_pacing import OpeningStore
 from fieldwise_runtime.errors import InvalidRequest
 from fieldwise_runtime.logs import get_logger
 
@@ -50,6 +52,10 @@ class Period:
             end count against the calendar week they are used in: that week's budgets are what is spent.
         key: Digest of the price set; empty when there are no prices.
         stored: The body is in the database.
+        opening: When these prices were first used in the period, and what was set aside by then.
+        end: Of the period, seconds since 1970.
+        base: Factor on all prices whatever was spent.
+        gain: Of `core.pacing.factor`.
     """
 
     name: str = ""
@@ -58,10 +64,26 @@ class Period:
     prices: Mapping[str, Price] | None = None
     ledger: Ledger = field(default_factory=Ledger)
     stored: bool = True
+    opening: Opening | None = None
+    end: int = 0
+    base: float = 1.0
+    gain: float = 0.0
+    _minute: int = field(default=-1, init=False)
+    _factor: float = field(default=1.0, init=False)
 
     @property
     def unstored(self) -> tuple[str, bytes] | None:
         return None if self.stored else (self.key, self.body)
+
+    def pacing(self, moment: int) -> float:
+        """The factor on all prices of a decision at a moment, in seconds since 1970; the same for all of one minute."""
+        minute = moment // STEP
+        if minute > self._minute and self.opening is not None and self.prices:
+            self._minute = minute
+            left = budgets_left(self.prices, self.opening, self.ledger.reserved)
+            remaining = time_left(self.opening, self.end, minute * STEP)
+            self._factor = 1.0 if left is None else factor(left, remaining, self.gain)
+        return self.base * self._factor
 
 
 class Periods:
@@ -72,9 +94,13 @@ class Periods:
     wanted again.
     """
 
-    def __init__(self, store: Store, pacing: float) -> None:
+    def __init__(
+        self, store: Store, pacing: float, gain: float = 0.0, openings: OpeningStore | None = None
+    ) -> None:
         self._store = store
         self._pacing = pacing
+        self._gain = gain
+        self._openings = openings
         self._periods: OrderedDict[tuple[bytes, int], Period] = OrderedDict()
         self._alive: WeakValueDictionary[str, Ledger] = WeakValueDictionary()
         self._asked: OrderedDict[str, Ledger] = OrderedDict()
@@ -87,17 +113,17 @@ class Periods:
             InvalidRequest: The price set has no name, or a price is out of range.
         """
         if price_set is None:
-            return Period()
+            return Period(base=self._pacing)
         end = price_set.valid_until.seconds
         body = price_set.SerializeToString(deterministic=True)
         place = (body, end if moment < end else week_end(moment))
         period = self._periods.get(place)
         if period is None:
-            return await self._opened(price_set, place)
+            return await self._opened(price_set, place, moment)
         self._periods.move_to_end(place)
         return period
 
-    async def _opened(self, price_set: PriceSet, place: tuple[bytes, int]) -> Period:
+    async def _opened(self, price_set: PriceSet, place: tuple[bytes, int], moment: int) -> Period:
         faults = unusable_prices(price_set, "price_set")
         if faults:
             raise InvalidRequest(faults)
@@ -106,9 +132,12 @@ class Periods:
         name = period_name(Timestamp(seconds=end) if ran_out else price_set.valid_until)
         ledger = await self._ledger(name)
         key = hashlib.blake2b(body, digest_size=16).hexdigest()
-        period = self._periods.setdefault(
-            place, Period(name, key, body, prices_of(price_set), ledger, stored=False)
-        )
+        opening = Opening(moment, ledger.reserved)
+        if self._openings is not None:
+            opening = await self._openings.opened(name, key, opening)
+        prices = prices_of(price_set)
+        paced = (opening, end, self._pacing, self._gain)
+        period = self._periods.setdefault(place, Period(name, key, body, prices, ledger, False, *paced))
         while len(self._periods) > _PRICE_SETS_KEPT:
             self._periods.popitem(last=False)
         log.info("prices taken", price_set=price_set.name, period=name, ran_out=ran_out, pacing=self._pacing)

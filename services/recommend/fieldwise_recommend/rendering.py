@@ -15,6 +15,7 @@ from fieldwise.recommend.v1.decision_pb2 import (
 from fieldwise.type.v1.money_pb2 import Money
 from fieldwise.type.v1.provenance_pb2 import PART_STATE_FRESH
 from fieldwise_recommend.core.catalogue import ASSUMED
+from fieldwise_recommend.core.contact_policy.terms import Terms
 from fieldwise_recommend.core.contact_time import best_time
 from fieldwise_recommend.core.eligibility import Rejection, subject_of
 from fieldwise_recommend.core.ranking import Candidate, Ruling, shown
@@ -26,7 +27,12 @@ _DEFAULT_MAX_ACTIONS: Final = 3
 
 
 def render(
-    decision: Decision, inputs: DecisionInputs, situation: Situation, ruling: Ruling, currency: str
+    decision: Decision,
+    inputs: DecisionInputs,
+    situation: Situation,
+    ruling: Ruling,
+    currency: str,
+    contact: Terms | None = None,
 ) -> None:
     """Fills an empty Decision in place: copying finished messages costs more than building them where they belong."""
     decision.name = inputs.decision
@@ -38,12 +44,14 @@ def render(
         _render_action(decision.actions.add(), candidate, ruling, situation, currency)
     for rejection in ruling.rejections:
         _render_rejection(decision.rejected.add(), rejection)
-    _render_choice(decision, inputs, ruling)
+    _render_choice(decision, inputs, ruling, contact)
+    if contact is not None:
+        decision.personalised = not situation.cold
     decision.assumed.extend(_assumed(ruling, situation))
     _render_provenance(decision, inputs)
 
 
-def _render_choice(decision: Decision, inputs: DecisionInputs, ruling: Ruling) -> None:
+def _render_choice(decision: Decision, inputs: DecisionInputs, ruling: Ruling, contact: Terms | None) -> None:
     chosen = ruling.chosen
     decision.chosen_action = chosen.action.name
     decision.choice_probability = chosen.probability
@@ -54,7 +62,8 @@ def _render_choice(decision: Decision, inputs: DecisionInputs, ruling: Ruling) -
         return
     decision.verdict = VERDICT_ACT
     usual_hour = inputs.profile.usual_hour if inputs.profile.HasField("usual_hour") else None
-    decision.best_time.seconds = best_time(inputs.decision_time.seconds, usual_hour)
+    when = best_time(inputs.decision_time.seconds, usual_hour)
+    decision.best_time.seconds = when if contact is None else contact.time_for(chosen.action, when)
     if chosen.action.needs_rep:
         decision.rep = inputs.rep
 
@@ -144,3 +153,6 @@ def _render_rejection(rejected: RejectedAction, rejection: Rejection) -> None:
         rejected.value = rejection.value
     if rejection.limit is not None:
         rejected.limit = rejection.limit
+    if rejection.rule:
+        rejected.rule = rejection.rule
+        rejected.expression = rejection.expression

@@ -13,39 +13,55 @@ from fieldwise.recommend.v1.recommend_service_pb2 import (
     ReplayDecisionRequest,
     ReplayDecisionResponse,
 )
+from fieldwise_recommend.changing import changed
+from fieldwise_recommend.contacting import Contacts
 from fieldwise_recommend.core.catalogue import Catalogue
 from fieldwise_recommend.core.catalogue_file import parse
-from fieldwise_recommend.core.policy import MOST_PACING
+from fieldwise_recommend.core.policy import MOST_FLOOR, MOST_PACING
+from fieldwise_recommend.explaining import explain
 from fieldwise_recommend.ruling import case_of, rule
 from fieldwise_recommend.situation import foreign_money, prices_of, unusable_prices, unusable_scores
 from fieldwise_recommend.store import OutcomeRow, Recorded, Store
 from fieldwise_runtime.errors import InvalidRequest, NotFound, Violation
 
-_MILLION: Final = 1_000_000
+# The clock of a till may go a minute behind ours; in microseconds.
+_CLOCKS_DIFFER: Final = 60_000_000
 
 
 class Archive:
     """The decisions made so far."""
 
-    def __init__(self, store: Store, catalogue: Catalogue, currency: str) -> None:
+    def __init__(
+        self, store: Store, catalogue: Catalogue, currency: str, contacts: Contacts | None = None
+    ) -> None:
         self._store = store
+        self._contacts = contacts
         self._catalogues = {catalogue.version: catalogue}
         self._currency = currency
 
-    async def get(self, name: str) -> Decision:
+    async def get(self, name: str, *, explained: bool = False) -> Decision:
         """A decision as it was made, with what came of it so far, oldest first.
+
+        Args:
+            explained: With what would have changed it, and why not the others.
 
         Raises:
             NotFound: No such decision, or its customer was erased.
         """
         recorded = await self._recorded(name)
         decision = Decision.FromString(recorded.decision)
+        if explained:
+            inputs = _inputs(recorded)
+            catalogue = await self._catalogue(inputs.catalogue_version)
+            await explain(decision, inputs, catalogue, self._currency)
         for row in await self._store.outcomes(name):
             outcome = decision.outcomes.add(event_id=row.event_id, kind=row.kind)
             outcome.event_time.FromMicroseconds(row.event_time)
             if row.amount_micros is not None:
                 outcome.amount.currency_code = self._currency
                 outcome.amount.micros = row.amount_micros
+            if row.score is not None:
+                outcome.score = row.score
         return decision
 
     async def replay(self, request: ReplayDecisionRequest) -> ReplayDecisionResponse:
@@ -53,7 +69,8 @@ class Archive:
 
         Raises:
             NotFound: No such decision, or its customer was erased.
-            InvalidRequest: The inputs given are out of range, or name a catalogue that was never in force here.
+            InvalidRequest: The inputs given are out of range, or name a catalogue that was never in force here; a change is of an
+                input that the decision does not have.
         """
         recorded = await self._recorded(request.name)
         response = ReplayDecisionResponse(inputs=_inputs(recorded))
@@ -63,21 +80,34 @@ class Archive:
             _check_what_if(inputs, self._currency)
             inputs.catalogue_version = inputs.catalogue_version or response.inputs.catalogue_version
         catalogue = await self._catalogue(inputs.catalogue_version)
+        if request.changes:
+            inputs, catalogue = changed(inputs, catalogue, request.changes)
+            _check_what_if(inputs, self._currency)
         prices = prices_of(inputs.price_set) if inputs.HasField("price_set") else None
         rule(inputs, case_of(inputs, catalogue), prices, response.decision, self._currency)
         response.identical = response.decision.SerializeToString(deterministic=True) == recorded.decision
         return response
 
     async def record(self, events: Sequence[Event]) -> RecordOutcomesResponse:
-        """Joins outcome events to their decisions, each (source, event_id) once.
+        """Joins outcome events to their decisions, each (source, event_id) once; names those from before their decision.
 
         Raises:
             InvalidRequest: An event is no outcome, or its amount is in another currency.
         """
         _check_outcomes(events, self._currency)
-        joined = await self._store.add_outcomes([_row(event) for event in events])
+        rows = [_row(event) for event in events]
+        made = await self._store.decision_times({row.decision for row in rows})
+        early = [row for row in rows if row.event_time + _CLOCKS_DIFFER < made.get(row.decision, 0)]
+        left_out = set(early)
+        joined = await self._store.add_outcomes([row for row in rows if row not in left_out])
+        if self._contacts is not None:
+            # Those too: who declined is left in peace, whatever the clock said.
+            await self._contacts.note(rows)
         return RecordOutcomesResponse(
-            recorded=joined.recorded, duplicates=joined.duplicates, unknown_decisions=joined.unknown_decisions
+            recorded=joined.recorded,
+            duplicates=joined.duplicates,
+            unknown_decisions=joined.unknown_decisions,
+            before_decisions=[f"{row.source}/{row.event_id}" for row in early],
         )
 
     async def _recorded(self, name: str) -> Recorded:
@@ -110,6 +140,9 @@ def _check_what_if(inputs: DecisionInputs, currency: str) -> None:
         faults.append(
             Violation.of("what_if.exploration", inputs.exploration, "send a share from 0 to just below 1")
         )
+    if not 0 <= inputs.exploration_floor < MOST_FLOOR:
+        remedy = f"send a probability from 0 to just below {MOST_FLOOR}"
+        faults.append(Violation.of("what_if.exploration_floor", inputs.exploration_floor, remedy))
     if faults:
         raise InvalidRequest(faults)
 
@@ -148,4 +181,5 @@ def _row(event: Event) -> OutcomeRow:
         OutcomeKind.Name(outcome.kind),
         event.event_time.ToMicroseconds(),
         outcome.amount.micros if outcome.HasField("amount") else None,
+        outcome.score if outcome.HasField("score") else None,
     )

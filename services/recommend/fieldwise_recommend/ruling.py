@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fieldwise.recommend.v1.decision_pb2 import Decision, DecisionInputs
+from fieldwise_recommend.contact_message import terms_of
 from fieldwise_recommend.core.catalogue import Catalogue
 from fieldwise_recommend.core.eligibility import Rejection
 from fieldwise_recommend.core.ledger import Hold, Ledger
@@ -40,8 +41,15 @@ def complete(inputs: DecisionInputs, catalogue: Catalogue, policy: Policy) -> No
     inputs.exploration = chance.exploration
     inputs.draw = chance.draw
     inputs.control_group = chance.control_group
-    for field in ("price_set", "scarce", "reserved"):
+    if chance.floor is not None:
+        inputs.exploration_floor = chance.floor
+    for field in ("price_set", "scarce", "reserved", "held_out", "exploration_loss_micros"):
         inputs.ClearField(field)
+    if chance.dearest is not None:
+        inputs.exploration_loss_micros = chance.dearest
+    held_out = policy.held_out(inputs.customer, catalogue.campaigns)
+    if held_out:
+        inputs.held_out.extend(held_out)
 
 
 def look_up_supply(inputs: DecisionInputs, case: Case, prices: Prices, ledger: Ledger) -> None:
@@ -59,10 +67,11 @@ def look_up_supply(inputs: DecisionInputs, case: Case, prices: Prices, ledger: L
 
 def rule(inputs: DecisionInputs, case: Case, prices: Prices, decision: Decision, currency: str) -> Ruling:
     """Decides from the inputs as recorded and fills ``decision``, an empty message."""
+    contact = terms_of(inputs)
     ruling = decide(
-        case.offers, case.rejections, case.situation, supply_of(inputs, prices), chance_of(inputs)
+        case.offers, case.rejections, case.situation, supply_of(inputs, prices), chance_of(inputs), contact
     )
-    render(decision, inputs, case.situation, ruling, currency)
+    render(decision, inputs, case.situation, ruling, currency, contact)
     return ruling
 
 

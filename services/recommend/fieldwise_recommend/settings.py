@@ -6,8 +6,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from fieldwise_recommend.core.policy import MOST_PACING, Policy
+from fieldwise_recommend.core.policy import MOST_FLOOR, MOST_PACING, Policy
 from fieldwise_runtime.settings import (
     company_currency,
     data_folder,
@@ -16,7 +18,10 @@ from fieldwise_runtime.settings import (
     service_database_url,
     setting,
     traces_address,
+    whole_number,
 )
+
+_MILLION: Final = 1_000_000
 
 
 def number(low: float, high: float) -> Callable[[str], float]:
@@ -33,6 +38,14 @@ def number(low: float, high: float) -> Callable[[str], float]:
         return value
 
     return parse
+
+
+def time_zone(text: str) -> ZoneInfo:
+    """A parser of names of time zones."""
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("give a name of the IANA time zone database, such as Europe/Paris or UTC") from None
 
 
 @dataclass(frozen=True)
@@ -69,6 +82,54 @@ class Settings:
         doc="factor on all prices: above 1 spends slower",
     )
 
+    campaign_control_share: float = setting(
+        "FIELDWISE_RECOMMEND_CAMPAIGN_CONTROL_SHARE",
+        default=0.0,
+        parse=number(0, 1),
+        doc="share of customers who never get an action, drawn for each action apart, to measure what it brings",
+    )
+    result_days: int = setting(
+        "FIELDWISE_RECOMMEND_RESULT_DAYS",
+        default=28,
+        parse=whole_number(at_least=1, at_most=365),
+        doc="days after a decision in which what the customer does counts as its result",
+    )
+
+    exploration_floor: float = setting(
+        "FIELDWISE_RECOMMEND_EXPLORATION_FLOOR",
+        default=0.001,
+        parse=number(0, MOST_FLOOR),
+        doc="least probability of each action that chance may choose; raises the share of chance where there are many",
+    )
+    exploration_loss: float = setting(
+        "FIELDWISE_RECOMMEND_EXPLORATION_LOSS",
+        default=10.0,
+        parse=number(0, 1_000_000),
+        doc="chance chooses nothing that is expected to be worth so much less than the best, in whole currency units",
+    )
+    pacing_gain: float = setting(
+        "FIELDWISE_RECOMMEND_PACING_GAIN",
+        default=4.0,
+        parse=number(0, 64),
+        doc="how strongly prices answer spending ahead of time or behind it; 0 leaves them as they are",
+    )
+    time_zone: ZoneInfo = setting(
+        "FIELDWISE_TIME_ZONE",
+        default=ZoneInfo("UTC"),
+        parse=time_zone,
+        doc="time zone of the installation, such as Europe/Paris: quiet hours are in it",
+    )
+
     @property
     def policy(self) -> Policy:
-        return Policy(self.currency, self.control_share, self.control_salt, self.exploration, self.pacing)
+        return Policy(
+            self.currency,
+            self.control_share,
+            self.control_salt,
+            self.exploration,
+            self.pacing,
+            self.campaign_control_share,
+            self.exploration_floor,
+            round(self.exploration_loss * _MILLION),
+            self.pacing_gain,
+        )

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from fieldwise.allocation.v1.price_pb2 import PriceSet
 from fieldwise.forecast.v1.score_pb2 import CustomerScores
-from fieldwise.profile.v1.profile_pb2 import Profile
+from fieldwise.profile.v1.profile_pb2 import (
+    LIFECYCLE_STAGE_ACTIVE,
+    LIFECYCLE_STAGE_NEW,
+    LIFECYCLE_STAGE_PROSPECT,
+    LIFECYCLE_STAGE_SILENT,
+    PlainFacts,
+    Profile,
+)
 from fieldwise.recommend.v1.decision_pb2 import DecisionInputs
 from fieldwise_recommend.core.catalogue import Catalogue
+from fieldwise_recommend.core.facts import listed
 from fieldwise_recommend.core.situation import Chance, Popular, Price, Restock, Situation, Supply
 from fieldwise_runtime.errors import Violation
 
@@ -57,6 +65,9 @@ def situation_of(inputs: DecisionInputs, catalogue: Catalogue) -> Situation:
         inputs.profile.opted_out,
         inputs.profile.withheld,
         frozenset(inputs.profile.refused_channels),
+        {} if cold else _traits(inputs.profile),
+        inputs.decision_time.seconds,
+        frozenset(inputs.contact.general_channels) if inputs.profile.withheld else frozenset(),
     )
 
 
@@ -96,8 +107,36 @@ def _add_profile(facts: dict[str, float], profile: Profile, now: int) -> None:
         limit = facts["silence_after_days"] = profile.silence_after_days
         if days is not None and limit > 0:
             facts["silence_ratio"] = days / limit
+    if profile.HasField("plain"):
+        _add_birth(facts, profile.plain)
     if profile.HasField("last_contact_time"):
         facts["days_since_contact"] = (now - profile.last_contact_time.seconds) / _DAY
+
+
+def _add_birth(facts: dict[str, float], plain: PlainFacts) -> None:
+    if plain.birth_month and plain.birth_day:
+        facts["birth_month"], facts["birth_day"] = float(plain.birth_month), float(plain.birth_day)
+
+
+def _traits(profile: Profile) -> dict[str, Any]:
+    """Traits by the names of `facts.TRAITS`; an empty text is one that is not known, an empty list is known to be empty."""
+    return {
+        "lifecycle": _LIFECYCLE.get(profile.stage),
+        "segment": profile.segment.segment or None,
+        "place": profile.plain.place or None,
+        "quality": profile.data_quality.score if profile.HasField("data_quality") else None,
+        "usual_hour": profile.usual_hour if profile.HasField("usual_hour") else None,
+        "tags": listed(profile.tags),
+        "categories": [interest.category for interest in listed(profile.interests)],
+    }
+
+
+_LIFECYCLE: Final[Mapping[int, str]] = {
+    LIFECYCLE_STAGE_PROSPECT: "prospect",
+    LIFECYCLE_STAGE_NEW: "new",
+    LIFECYCLE_STAGE_ACTIVE: "active",
+    LIFECYCLE_STAGE_SILENT: "silent",
+}
 
 
 def _interests(profile: Profile, now: int, catalogue: Catalogue) -> tuple[Restock | None, float]:
@@ -140,7 +179,15 @@ def supply_of(inputs: DecisionInputs, prices: Mapping[str, Price] | None) -> Sup
 
 def chance_of(inputs: DecisionInputs) -> Chance:
     """What chance may do, as recorded in the inputs."""
-    return Chance(inputs.control_group, inputs.exploration, inputs.draw)
+    held_out = frozenset(inputs.held_out) if inputs.held_out else frozenset()
+    return Chance(
+        inputs.control_group,
+        inputs.exploration,
+        inputs.draw,
+        held_out,
+        inputs.exploration_floor if inputs.HasField("exploration_floor") else None,
+        inputs.exploration_loss_micros if inputs.HasField("exploration_loss_micros") else None,
+    )
 
 
 def foreign_money(inputs: DecisionInputs, currency: str, at: str) -> list[Violation]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,6 +62,7 @@ outcomes: Final = sa.Table(
     sa.Column("kind", sa.String(64), nullable=False),
     sa.Column("event_time", sa.BigInteger, nullable=False),  # microseconds since 1970
     sa.Column("amount_micros", sa.BigInteger, nullable=True),
+    sa.Column("score", sa.SmallInteger, nullable=True),  # 1 to 5
 )
 
 # Nothing is kept of them but their names, so that a decision that was under way does not bring anything back.
@@ -122,6 +123,7 @@ class OutcomeRow:
     kind: str
     event_time: int
     amount_micros: int | None
+    score: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +155,14 @@ class Store:
         period: str,
         holds: Sequence[Hold],
         price_set: tuple[str, bytes] | None,
+        beside: Sequence[Callable[[sa.Connection], None]] = (),
     ) -> None:
         """Stores a batch whole or not at all; returns when it is durable.
 
         Args:
             period: Name of the period that the holds count against.
             price_set: (key, body) when it may not be stored yet.
+            beside: What else belongs to the same transaction.
 
         Raises:
             AlreadyDecided: A request_id or a name is taken.
@@ -173,6 +177,8 @@ class Store:
             if price_set is not None:
                 key, body = price_set
                 connection.execute(_once(price_sets, self._database.dialect), {"key": key, "body": body})
+            for each in beside:
+                each(connection)
 
         try:
             await self._database.write(work)
@@ -232,6 +238,20 @@ class Store:
             lambda connection: [OutcomeRow(**row._mapping) for row in connection.execute(query)]
         )
 
+    async def decision_times(self, names: Collection[str]) -> dict[str, int]:
+        """When those of these decisions that are here were made, in microseconds since 1970."""
+        wanted = list(names)
+        columns = (decisions.c.name, decisions.c.decision_time)
+
+        def work(connection: sa.Connection) -> dict[str, int]:
+            found: dict[str, int] = {}
+            for chunk in _chunks(wanted):
+                rows = connection.execute(sa.select(*columns).where(decisions.c.name.in_(chunk)))
+                found |= {row.name: row.decision_time for row in rows}
+            return found
+
+        return await self._database.read(work)
+
     async def add_outcomes(self, rows: Sequence[OutcomeRow]) -> Joined:
         """Keeps outcomes, each (source, event_id) once, and says which join a decision; returns when durable.
 
@@ -278,13 +298,6 @@ class Store:
                 }
 
         return await self._database.write(work)
-
-    async def keep_catalogue(self, version: str, body: bytes) -> None:
-        """Keeps a catalogue for replays, once."""
-        statement = _once(catalogues, self._database.dialect)
-        await self._database.write(
-            lambda connection: _ran(connection.execute(statement, {"version": version, "body": body}))
-        )
 
     async def catalogue(self, version: str) -> bytes | None:
         """A catalogue of the past."""
@@ -347,6 +360,7 @@ def _outcome_values(row: OutcomeRow) -> dict[str, object]:
         "kind": row.kind,
         "event_time": row.event_time,
         "amount_micros": row.amount_micros,
+        "score": row.score,
     }
 
 
@@ -376,7 +390,3 @@ def _count_known_events(connection: sa.Connection, rows: Sequence[OutcomeRow]) -
 
 def _chunks(values: Sequence[str]) -> Iterable[Sequence[str]]:
     return (values[start : start + _CHUNK] for start in range(0, len(values), _CHUNK))
-
-
-def _ran(_result: object) -> None:
-    """A work function that is wanted for its effect returns nothing."""

@@ -9,6 +9,7 @@ from typing import Final
 from fieldwise.allocation.v1.price_pb2 import Candidate
 from fieldwise.recommend.v1.decision_pb2 import DecisionInputs
 from fieldwise.recommend.v1.recommend_service_pb2 import ValueActionsRequest, ValueActionsResponse
+from fieldwise_recommend.catalogue_in_force import InForce
 from fieldwise_recommend.core.catalogue import ASSUMED, Catalogue
 from fieldwise_recommend.core.policy import Policy
 from fieldwise_recommend.core.ranking import Offer
@@ -22,8 +23,8 @@ _TURN: Final = 64
 class Valuer:
     """Values actions with the catalogue in force."""
 
-    def __init__(self, catalogue: Catalogue, policy: Policy) -> None:
-        self._catalogue = catalogue
+    def __init__(self, in_force: InForce, policy: Policy) -> None:
+        self._in_force = in_force
         self._policy = policy
 
     async def values(self, request: ValueActionsRequest) -> ValueActionsResponse:
@@ -34,17 +35,19 @@ class Valuer:
         """
         check(request.inputs, self._policy.currency)
         response = ValueActionsResponse()
+        catalogue = self._in_force.catalogue
         for number, inputs in enumerate(request.inputs, 1):
             if number % _TURN == 0:
                 await asyncio.sleep(0)
-            for offer, worth in self._worthwhile(inputs):
+            for offer, worth in self._worthwhile(inputs, catalogue):
                 self._add(response.candidates.add(), inputs.customer, offer, worth)
         return response
 
-    def _worthwhile(self, inputs: DecisionInputs) -> Iterator[tuple[Offer, int]]:
+    def _worthwhile(self, inputs: DecisionInputs, catalogue: Catalogue) -> Iterator[tuple[Offer, int]]:
         if self._policy.controls(inputs.customer):
             return
-        case = case_of(inputs, self._catalogue)
+        case = case_of(inputs, catalogue)
+        self._in_force.sample.see(inputs.customer, case.situation)
         alone = baseline(case.situation)
         for offer in case.offers:
             worth = worth_before_prices(offer.action, case.situation, alone)

@@ -35,4 +35,4 @@ class Received:
     span_id: bytes
     service: str
     body: bytes
-    decisions: tuple[str, ...]
+    names: tuple[str, ...]

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import csv
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fieldwise.allocation.v1.resource_service_pb2 import BudgetPlan, EffortLine, EffortQuestion, TargetPlan
+from fieldwise.allocation.v1.resource_service_pb2 import (
+    BudgetPlan,
+    EffortLine,
+    EffortQuestion,
+    TargetPlan,
+    WatchBudgetResponse,
+)
 from fieldwise.type.v1 import money_pb2
 from fieldwise_client.commands.customers import Json, json_text
 from fieldwise_client.commands.faults import client_for, faults_told
 from fieldwise_client.commands.up import Data
 from fieldwise_client.decision import Money
 from fieldwise_client.plan.effort_files import read_question
+from fieldwise_client.progress import Progress
 from fieldwise_client.supervisor.layout import DEFAULT_DATA
 
 MICROS = 1_000_000
@@ -53,7 +61,7 @@ def share(
     """Share means out: a level for each cell, the price of each rule, the frontier."""
     question = _question(file, have, cost)
     with faults_told(), client_for(data) as client:
-        plan = client.allocate_budget(question)
+        plan = _watched(client.watch_budget(question))
     if out is not None:
         _write(out, plan.lines)
     typer.echo(json_text(plan) if as_json else "\n".join(_told(plan)))
@@ -128,6 +136,17 @@ def fit(file: File, as_json: Json = False, data: Data = Path(DEFAULT_DATA)) -> N
             f"{one.cell:<{width}} {curve.lowest:>12,.2f} to {curve.highest:>12,.2f}, half at {curve.half_level:g}, "
             f"shape {curve.shape:.2f}, +-{curve.spread:.0%} ({basis})"
         )
+
+
+def _watched(news: Iterable[WatchBudgetResponse]) -> BudgetPlan:
+    """The plan at the end, each step told before it."""
+    line = Progress(stream=sys.stderr)
+    last = WatchBudgetResponse()
+    for last in news:
+        if last.step:
+            found = f", {_whole(last.worth):,.0f} of at most {_whole(last.bound):,.0f}"
+            line.running(f"{last.step}{found if last.HasField('bound') else ''}")
+    return last.plan
 
 
 def _question(file: Path, have: Sequence[str] | None, cost: Sequence[str] | None) -> EffortQuestion:

@@ -32,6 +32,9 @@ def decide(
         bool, typer.Option("--require-known", help="Refuse an unknown customer.")
     ] = False,
     request_id: Annotated[str | None, typer.Option(help="The same id gives the same decision.")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also say what would have changed it, and why not the others.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     data: Data = Path(DEFAULT_DATA),
 ) -> None:
@@ -44,6 +47,8 @@ def decide(
             require_known=require_known,
             request_id=request_id,
         )
+        if explain and decision.action is not None:
+            decision = client.get_decision(decision.name, explain=True)
         typer.echo(_shown(decision, lang, as_json))
 
 

@@ -74,7 +74,7 @@ def territories(
     band: Annotated[
         float, typer.Option(min=0.001, max=1, help="How far a workload may lie off its share.")
     ] = USUAL_BAND,
-    time_limit: Annotated[float, typer.Option(min=1, max=600, help="Seconds for the solver.")] = 10.0,
+    time_limit: Annotated[float, typer.Option(min=1, max=3600, help="Seconds for the solver.")] = 10.0,
     move_cost: Annotated[
         float, typer.Option(min=0.001, help="Cost of a move, as a share of the account's value.")
     ] = 0.1,

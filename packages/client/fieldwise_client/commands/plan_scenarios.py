@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +11,7 @@ from google.type.latlng_pb2 import LatLng
 
 from fieldwise.allocation.v1.plan_change_pb2 import DemandChange, LockChange, PlanChange, RepHours
 from fieldwise.allocation.v1.plan_pb2 import Account
+from fieldwise.allocation.v1.plan_service_pb2 import PlanComparison
 from fieldwise_client.client import Client
 from fieldwise_client.commands.customers import Json, json_line, json_text
 from fieldwise_client.commands.faults import client_for, faults_told
@@ -88,20 +87,22 @@ def compare(
         name = plan_called(client, plan)
         names = rep_names(client.plan_question(name).reps)
         if practice:
-            other, called = _brought_in(client, name, practice, dict(names)), practice.name
+            called, found = practice.name, _beside_practice(client, name, practice, dict(names))
         else:
             other, called = (plan_called(client, base), base) if base else ("", "today")
-        found = client.compare_plans(name, other)
+            found = client.compare_plans(name, other)
     typer.echo(json_text(found) if as_json else side_by_side(found, plan, called, names))
 
 
-def _brought_in(client: Client, plan: str, practice: Path, names: dict[str, str]) -> str:
+def _beside_practice(client: Client, plan: str, practice: Path, names: dict[str, str]) -> PlanComparison:
+    """The practice is brought in for as long as it is compared: no draft of it stays."""
     rep_of = read_practice(practice)
     ids = {account: rep_called(names, rep) if rep else "" for account, rep in rep_of.items()}
-    # The same practice beside the same plan is brought in once.
-    told = json.dumps([plan, practice.name, sorted(ids.items())])
-    request_id = hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
-    return client.import_plan(plan, ids, display_name=practice.name, request_id=request_id).name
+    brought_in = client.import_plan(plan, ids, display_name=practice.name).name
+    try:
+        return client.compare_plans(plan, brought_in)
+    finally:
+        client.delete_plan(brought_in)
 
 
 def copy(plan: PlanName, called: Called = "", data: Data = Path(DEFAULT_DATA)) -> None:

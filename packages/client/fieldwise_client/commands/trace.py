@@ -1,4 +1,4 @@
-"""`fieldwise trace`: the waterfall of a decision's trace, within a second of the decision."""
+"""`fieldwise trace`: the waterfall of a trace, within a second of the decision or the plan that was made in it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def register(app: typer.Typer) -> None:
 def trace(
     name: Annotated[
         str,
-        typer.Argument(help="decisions/{uuid}, traces/{hex}, or the bare id; logs name the trace of a plan."),
+        typer.Argument(
+            help="decisions/{uuid}, plans/{uuid}, priceSets/{n}, operations/{service}/{uuid}, traces/{hex}, or a decision's "
+            "or trace's bare id."
+        ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     data: Data = Path(DEFAULT_DATA),
@@ -53,7 +56,7 @@ def complete_trace(client: Client, name: str, patience: float = PATIENCE_SECONDS
     """The trace once a root and every called service are in it; after ``patience`` seconds as it is.
 
     Raises:
-        NotFound: Nothing of it arrived by then, and no stored decision names a trace that did.
+        NotFound: Nothing of it arrived by then, and no stored decision or price set names a trace that did.
     """
     deadline = time.monotonic() + patience
     while True:
@@ -62,9 +65,22 @@ def complete_trace(client: Client, name: str, patience: float = PATIENCE_SECONDS
             found = client.trace(name)
         except NotFound:
             if late:
-                # The spans of a batch do not name its decisions; each decision names the trace.
-                return client.trace(client.get_decision(name).trace_id)
+                stored = _stored(client, name)
+                if not stored:
+                    raise
+                return client.trace(stored)
         else:
             if late or is_complete(found):
                 return found
         time.sleep(_POLL_SECONDS)
+
+
+def _stored(client: Client, name: str) -> str:
+    """The trace that a stored decision or price set names, such as those of a batch, which its spans do not name.
+
+    Empty for what stores none.
+    """
+    if name.startswith("priceSets/"):
+        _, _, after = client.price_set(name).traceparent.partition("-")
+        return after.partition("-")[0]
+    return client.get_decision(name).trace_id if name.rpartition("/")[0] in ("", "decisions") else ""

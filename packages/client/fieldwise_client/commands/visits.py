@@ -1,4 +1,4 @@
-"""`fieldwise visits`: tours of reps from a planner's files; files and a map as the answer."""
+"""`fieldwise visits`: tours and lists of outreach from a planner's files; files and a map as the answer."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from fieldwise.allocation.v1.visit_pb2 import PlanVisitsMetadata, VisitBreak, Vi
 from fieldwise.type.v1.money_pb2 import Money
 from fieldwise_client.commands.faults import client_for, faults_told
 from fieldwise_client.commands.up import Data
+from fieldwise_client.plan import outreach_files
 from fieldwise_client.plan.table import FilesAreWrong
 from fieldwise_client.plan.visit_files import Week, clock, read_visits
 from fieldwise_client.plan.visit_writing import headline, write_visits
@@ -27,14 +28,9 @@ _SATURDAY = 5
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     group = typer.Typer(no_args_is_help=True, help="Whom to visit, on which day, in which order.")
-    group.command()(plan)
-    # A lone command would lose its name; a callback keeps it.
-    group.callback()(_described)
+    for command in (plan, delete, outreach):
+        group.command()(command)
     app.add_typer(group, name="visits")
-
-
-def _described() -> None:
-    """Whom to visit, on which day, in which order."""
 
 
 def plan(
@@ -82,9 +78,41 @@ def plan(
             asked, who, rules=rules, progress=lambda operation: line.running(_told(operation))
         )
         written = write_visits(made, list(client.day_visits(made.name)), asked, who, out)
-    typer.echo(headline(made))
+    typer.echo(f"{made.name}\n{headline(made)}")
     for path in written:
         typer.echo(f"  {path}")
+
+
+def delete(
+    plan: Annotated[str, typer.Argument(help="Its name, as `fieldwise visits plan` said it.")],
+    data: Data = Path(DEFAULT_DATA),
+) -> None:
+    """Remove a plan of visits that is kept, and its days."""
+    with faults_told(), client_for(data) as client:
+        client.delete_visit_plan(plan)
+    typer.echo(f"{plan} is removed")
+
+
+def outreach(
+    candidates: Annotated[Path, typer.Option(help="CSV: customer, value, minutes, rep.")],
+    minutes: Annotated[Path, typer.Option(help="CSV: rep, date, minutes. What each rep has for it.")],
+    out: Annotated[Path, typer.Option(help="File for the lists.")] = Path("outreach.csv"),
+    data: Data = Path(DEFAULT_DATA),
+) -> None:
+    """Rank whom each rep turns to first on each day, and say what one more minute of his would bring."""
+    currency = os.environ.get("FIELDWISE_CURRENCY", "USD")
+    try:
+        asked, rooms = outreach_files.read_outreach(candidates, minutes, currency)
+    except FilesAreWrong as wrong:
+        typer.echo(str(wrong), err=True)
+        raise typer.Exit(1) from None
+    with faults_told(), client_for(data) as client:
+        ranked = client.rank_outreach(asked, rooms)
+    outreach_files.write_outreach(ranked, out)
+    typer.echo(f"{outreach_files.headline(ranked, len(asked))}\n\n{'rep':<24}{'a minute more':>12}")
+    for line in outreach_files.minute_prices(ranked):
+        typer.echo(line)
+    typer.echo(f"  {out}")
 
 
 def _week(first: str, days: int, starts: str, ends: str, pause: str, minutes: float) -> Week:

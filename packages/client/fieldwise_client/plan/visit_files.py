@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from google.type import date_pb2, latlng_pb2
 
@@ -22,6 +23,8 @@ REP_COLUMNS = ("name", "lat", "lon")
 REP_MORE = ("skills", "starts", "ends", "capacity", "hours_per_week")
 _YES = frozenset({"1", "true", "yes", "y", "x", "是"})
 _DAY_MINUTES = 1440.0
+T = TypeVar("T")
+D = TypeVar("D")
 
 
 @dataclass(frozen=True)
@@ -66,15 +69,15 @@ def read_visits(
     faults = [*stop_table.faults, *rep_table.faults]
     if any(fault.line <= 1 for fault in faults):
         raise FilesAreWrong(faults)
-    read_stops = [_stop(_Cells(stop_table, row, faults), week, currency) for row in stop_table.rows]
-    read_reps = [_rep(_Cells(rep_table, row, faults), week) for row in rep_table.rows]
+    read_stops = [_stop(Cells(stop_table, row, faults), week, currency) for row in stop_table.rows]
+    read_reps = [_rep(Cells(rep_table, row, faults), week) for row in rep_table.rows]
     if faults:
         raise FilesAreWrong(sorted(faults, key=lambda fault: (fault.file, fault.line)))
     return read_stops, read_reps
 
 
 @dataclass(frozen=True)
-class _Cells:
+class Cells:
     """The cells of one line; what cannot be read is a fault, and the default stands in."""
 
     table: Table
@@ -91,10 +94,13 @@ class _Cells:
     def time(self, column: str, default: float) -> float:
         return self._read(column, clock, "give a time such as 8:30", default)
 
+    def day(self, column: str) -> datetime.date | None:
+        return self._read(column, datetime.date.fromisoformat, "give a day such as 2026-11-23", None)
+
     def skills(self, column: str) -> list[str]:
         return sorted({skill.strip() for skill in self.row[column].split(";") if skill.strip()})
 
-    def _read(self, column: str, read: Callable[[str], float], remedy: str, default: float) -> float:
+    def _read(self, column: str, read: Callable[[str], T], remedy: str, default: D) -> T | D:
         text = self.row[column]
         if not text:
             return default
@@ -111,7 +117,7 @@ def _within(number: float, low: float, high: float) -> float:
     return number
 
 
-def _stop(cells: _Cells, week: Week, currency: str) -> VisitStop:
+def _stop(cells: Cells, week: Week, currency: str) -> VisitStop:
     opens, closes = cells.time("opens", 0.0), cells.time("closes", _DAY_MINUTES)
     timed = bool(cells.text("opens") or cells.text("closes"))
     return VisitStop(
@@ -132,7 +138,7 @@ def _stop(cells: _Cells, week: Week, currency: str) -> VisitStop:
     )
 
 
-def _rep(cells: _Cells, week: Week) -> VisitingRep:
+def _rep(cells: Cells, week: Week) -> VisitingRep:
     starts, ends = cells.time("starts", week.starts), cells.time("ends", week.ends)
     rep = VisitingRep(
         name=resource("reps", cells.text("name")), start=_place(cells), skills=cells.skills("skills")
@@ -147,7 +153,7 @@ def _rep(cells: _Cells, week: Week) -> VisitingRep:
     return rep
 
 
-def _place(cells: _Cells) -> latlng_pb2.LatLng | None:
+def _place(cells: Cells) -> latlng_pb2.LatLng | None:
     if not cells.text("lat") and not cells.text("lon"):
         cells.faults.append(cells.table.fault(cells.row, "lat", "give latitude and longitude"))
         return None

@@ -12,6 +12,9 @@ from fieldwise_client.wording.table import LANGUAGES, REASONS, REJECTIONS, Words
 
 # How a number is written goes with its name: the same name means the same thing in every reason.
 _SHARES = frozenset({"p", "share", "lift", "spend_lift", "probability"})
+# What a phone shows of a reason without a second screen.
+MOST_CHARACTERS = 140
+_NAME = 24
 _PER_ONE = frozenset({"per_unit", "per_slot"})
 _COUNTS = frozenset({"days", "gap", "usual_gap", "purchase_days", "minutes", "rejected"})
 
@@ -19,14 +22,30 @@ _COUNTS = frozenset({"days", "gap", "usual_gap", "purchase_days", "minutes", "re
 def reason_text(
     code: str, numbers: Mapping[str, float], words: Mapping[str, str], language: str = "en"
 ) -> str:
-    """One reason as a sentence; a code or an argument that the table does not know is shown as it is.
+    """One reason as a sentence of at most 140 characters; a code or an argument that the table does not know is shown as it is.
 
     Raises:
         InvalidRequest: The language is not one of the table's.
     """
-    arguments = {name: number_text(name, value) for name, value in numbers.items()}
-    arguments |= {name: short(word) for name, word in words.items()}
-    return phrase(REASONS, code, language, arguments)
+    named = {name: short(word) for name, word in words.items()}
+    text = ""
+    # Long names give way first, then figures that nobody has in earnest.
+    for most, write in ((MOST_CHARACTERS, number_text), (_NAME, number_text), (_NAME, _shorter)):
+        arguments = {name: write(name, value) for name, value in numbers.items()}
+        arguments |= {name: clipped(word, most) for name, word in named.items()}
+        text = phrase(REASONS, code, language, arguments)
+        if len(text) <= MOST_CHARACTERS:
+            return text
+    return clipped(text, MOST_CHARACTERS)
+
+
+def clipped(text: str, most: int) -> str:
+    """The text, with an ellipsis in the place of what is beyond so many characters."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _shorter(_: str, value: float) -> str:
+    return f"{value:.3g}"
 
 
 def phrase(
@@ -59,10 +78,15 @@ def number_text(name: str, value: float) -> str:
 
 
 def rejection_text(
-    code: str, fact: str, value: float | None, limit: float | None, language: str = "en"
+    code: str,
+    fact: str,
+    value: float | None,
+    limit: float | None,
+    language: str = "en",
+    expression: str = "",
 ) -> str:
-    """Why an action did not fit, in a few words."""
-    shown = short(fact) if fact.startswith("reps/") else fact
+    """Why an action did not fit, in a few words; a condition that compares no single fact is shown as it is written."""
+    shown = short(fact) if fact.startswith("reps/") else fact or expression
     if code == "CONDITION" and value is not None and limit is not None:
         shown = f"{fact} {value:.4g} {'<' if value < limit else '>'} {limit:.4g}"
     return phrase(REJECTIONS, code, language, {"fact": shown})

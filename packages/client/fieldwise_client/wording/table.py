@@ -81,10 +81,15 @@ REJECTIONS: Mapping[str, Words] = {
     "NO_PRICES": Words("no price for {fact}", "{fact} 无价格"),
     "CHANNEL_NOT_OFFERED": Words("channel not offered", "渠道未开放"),
     "NO_CATEGORY": Words("no product to name", "无可推荐产品"),
+    "NOT_VALID_NOW": Words("not valid at this time", "当前不在有效期"),
     "COLD_START": Words("customer not known yet", "客户尚无资料"),
     "OPTED_OUT": Words("asked not to be contacted", "客户要求不再联系"),
     "CHANNEL_REFUSED": Words("refuses {fact}", "客户拒绝 {fact}"),
     "CONSENT_WITHHELD": Words("has not consented", "客户未许可"),
+    "CONTACT_CAP": Words("as many contacts as allowed ({fact})", "联系次数已达上限（{fact}）"),
+    "QUIET_HOURS": Words("nobody is reached at this hour", "当前为免打扰时段"),
+    "SUPPRESSED": Words("left in peace for now ({fact})", "暂不打扰（{fact}）"),
+    "CAMPAIGN_CONTROL": Words("in the control group of this action", "属于该动作的对照组"),
 }
 
 ACTIONS: Mapping[str, Words] = {
@@ -148,6 +153,9 @@ LABELS: Mapping[str, Words] = {
     "price_hour": Words("{use} min of {rep}, at {price} an hour", "{rep} 的 {use} 分钟（每小时 {price}）"),
     "price_unit": Words("{use} of {resource}, at {price} each", "{resource} {use}（单价 {price}）"),
     "value": Words("value", "价值"),
+    "changes": Words("What would change it", "怎样会改变决策"),
+    "why_not": Words("Why not the others", "为何不选其他动作"),
+    "gap": Words("{action}: {amount} less.", "{action}：少 {amount}。"),
     "others": Words("Next best", "其次"),
     "rejected": Words("Did not fit", "不适用"),
     "parts": Words("Based on", "依据"),

@@ -15,6 +15,7 @@ from fieldwise_client.decision import (
     PricePaid,
     RankedAction,
     Verdict,
+    WhyNot,
     decision_of,
 )
 from fieldwise_client.names import short
@@ -23,6 +24,8 @@ from fieldwise_client.wording.table import ACTIONS, ASSUMED, LABELS, PARTS, STAT
 
 WIDTH = 92
 _INDENT = "    "
+# Lines about the others: the best of them, and the first that did not fit.
+_WHY_NOT = 6
 
 
 def render_decision(decision: Decision | DecisionMessage, lang: str = "en", width: int = WIDTH) -> str:
@@ -33,6 +36,7 @@ def render_decision(decision: Decision | DecisionMessage, lang: str = "en", widt
         _headline(decision, lang, width),
         _errand(decision, lang),
         _why(decision, lang, width),
+        _changes(decision, lang, width),
         _money(decision, lang, width),
         _others(decision, lang, width),
         _basis(decision, lang, width),
@@ -83,6 +87,26 @@ def _why(decision: Decision, lang: str, width: int) -> Iterator[str]:
         yield f"  {_label('why', lang)}"
     for reason in decision.reasons:
         yield from wrapped(reason.text(lang), width, "  · ", _INDENT)
+
+
+def _changes(decision: Decision, lang: str, width: int) -> Iterator[str]:
+    if decision.counterfactuals:
+        yield f"  {_label('changes', lang)}"
+    for each in decision.counterfactuals:
+        yield from wrapped(each.text(lang), width, "  · ", _INDENT)
+    lacking = [each for each in decision.why_not if each.gap is not None][:_WHY_NOT]
+    if lacking:
+        yield f"  {_label('why_not', lang)}"
+    for why in lacking:
+        yield from wrapped(_lack(why, lang), width, "  · ", _INDENT)
+
+
+def _lack(why: WhyNot, lang: str) -> str:
+    amount = f"{why.gap.amount:,.2f}" if why.gap else ""
+    told = [_label("gap", lang, action=short(why.action), amount=amount)]
+    if why.counterfactual is not None:
+        told.append(why.counterfactual.text(lang))
+    return " ".join(told)
 
 
 def _money(decision: Decision, lang: str, width: int) -> Iterator[str]:
@@ -141,7 +165,7 @@ def _others(decision: Decision, lang: str, width: int) -> Iterator[str]:
         yield from wrapped(listed, width, f"  {_label('others', lang)}: ", _INDENT)
     if decision.rejected:
         texts = (
-            f"{short(each.action)} ({rejection_text(each.code, each.fact, each.value, each.limit, lang)})"
+            f"{short(each.action)} ({rejection_text(each.code, each.fact, each.value, each.limit, lang, each.expression)})"
             for each in decision.rejected
         )
         yield cut(f"  {_label('rejected', lang)}: {' · '.join(texts)}", width)

@@ -10,11 +10,16 @@ from fieldwise_runtime.errors import Violation
 # Names that answers give to rules and costs of their own.
 TAKEN = frozenset({"travel", "continuity", "balance", "contiguity", "locks", "moves"})
 TAKEN_BEGINNINGS = ("lock:", "skill:", "staffing:")
+# Km/h: whoever is slower would be under way for longer than solvers can count.
+SLOWEST = 1.0
 
 
 def rule_faults(question: Question) -> Iterator[Violation]:
-    """Faults of bands and staffing, with the path of the field in the request."""
+    """Faults of bands, staffing and speed, with the path of the field in the request."""
     yield from _names(question)
+    speed = question.rules.speed
+    if speed < SLOWEST:
+        yield Violation.of("rules.travel_speed", speed, "give 1 to 1,000 km/h, or 0 for 50")
     known = {WORKLOAD, VALUE, ACCOUNTS} | {name for a in question.accounts for name, _ in a.measures}
     reps = {rep.name for rep in question.reps}
     for b, band in enumerate(question.rules.bands):

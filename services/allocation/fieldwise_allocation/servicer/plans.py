@@ -41,8 +41,7 @@ class PlanServicer(plans_grpc.PlanServiceServicer):
     async def ListPlanAccounts(
         self, request: plans_pb2.ListPlanAccountsRequest, context: Any
     ) -> plans_pb2.ListPlanAccountsResponse:
-        found, token = await scenarios.accounts(self.db, request.plan, request.page_size, request.page_token)
-        return plans_pb2.ListPlanAccountsResponse(accounts=found, next_page_token=token)
+        return await scenarios.accounts(self.db, request.plan, request.page_size, request.page_token)
 
     async def CopyPlan(self, request: plans_pb2.CopyPlanRequest, context: Any) -> plan_pb2.TerritoryPlan:
         return await scenarios.copy(self.db, request)

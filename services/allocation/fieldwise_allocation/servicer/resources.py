@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +27,16 @@ class ResourceServicer(service_grpc.ResourceServiceServicer):
         self, request: service_pb2.AllocateBudgetRequest, context: Any
     ) -> service_pb2.BudgetPlan:
         return await self.resourcing.allocate(request)
+
+    async def WatchBudget(
+        self, request: service_pb2.WatchBudgetRequest, context: Any
+    ) -> AsyncIterator[service_pb2.WatchBudgetResponse]:
+        asked = service_pb2.AllocateBudgetRequest(
+            question=request.question, frontier_shares=request.frontier_shares
+        )
+        async with aclosing(self.resourcing.watch(asked)) as news:
+            async for each in news:
+                yield each
 
     async def SizeForce(
         self, request: service_pb2.SizeForceRequest, context: Any

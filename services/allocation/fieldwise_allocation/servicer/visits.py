@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from google.longrunning import operations_pb2
+from google.protobuf import empty_pb2
 
 from fieldwise.allocation.v1 import visit_pb2
 from fieldwise.allocation.v1 import visit_service_pb2 as service_pb2
@@ -36,6 +37,12 @@ class VisitServicer(service_grpc.VisitServiceServicer):
     ) -> service_pb2.ListDayVisitsResponse:
         days, token = await self.visiting.page(request.parent, request.page_size, request.page_token)
         return service_pb2.ListDayVisitsResponse(days=days, next_page_token=token)
+
+    async def DeleteVisitPlan(
+        self, request: service_pb2.DeleteVisitPlanRequest, context: Any
+    ) -> empty_pb2.Empty:
+        await self.visiting.delete(request.name)
+        return empty_pb2.Empty()
 
     async def RankOutreach(
         self, request: service_pb2.RankOutreachRequest, context: Any

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fieldwise_profile.core import signing
@@ -40,9 +40,17 @@ class Receipt:
     parts: tuple[Part, ...] = field(default=())
 
     def with_part(self, part: Part) -> Receipt:
-        """With a part in the place of what that place said before."""
+        """With a part in the place of what that place said before; of its counts the larger ones.
+
+        A place that is asked twice, because its first answer was late, finds nothing the second time.
+        """
         others = [each for each in self.parts if each.place != part.place]
-        ordered = tuple(sorted([*others, part], key=lambda each: each.place))
+        counts = dict(part.counts)
+        for before in self.parts:
+            if before.place == part.place:
+                keys = sorted(before.counts.keys() | counts.keys())
+                counts = {key: max(before.counts.get(key, 0), counts.get(key, 0)) for key in keys}
+        ordered = tuple(sorted([*others, replace(part, counts=counts)], key=lambda each: each.place))
         return Receipt(self.request_id, self.customers, self.erased_at, ordered)
 
     def lacks(self, places: Iterable[str]) -> bool:

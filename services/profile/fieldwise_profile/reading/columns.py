@@ -81,6 +81,7 @@ def _outcome(outcome: event_pb2.Outcome) -> dict[str, Any]:
         "outcome": int(outcome.kind),
         "amount": outcome.amount.micros if outcome.HasField("amount") else None,
         "reporter": outcome.reporter or None,
+        "measure": outcome.score if outcome.HasField("score") else None,
     }
 
 

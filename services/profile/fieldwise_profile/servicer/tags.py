@@ -10,8 +10,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from fieldwise.profile.v1 import consent_pb2, tag_service_pb2
 from fieldwise.profile.v1.tag_service_pb2_grpc import TagServiceServicer
-from fieldwise_profile.core.cel.compiler import Rule, compiled
-from fieldwise_profile.core.cel.faults import RuleRefused
 from fieldwise_profile.core.features import moment_of
 from fieldwise_profile.core.purposes import Purpose
 from fieldwise_profile.core.tags.fields import FIELDS
@@ -23,6 +21,8 @@ from fieldwise_profile.tag_reports import TagReports
 from fieldwise_profile.tag_worth import CUSTOMERS, CUTOFFS, Question, Step, TagWorth
 from fieldwise_profile.tagging import Tags
 from fieldwise_profile.times import timestamp
+from fieldwise_rules.compiler import Rule, compiled
+from fieldwise_rules.faults import RuleRefused
 from fieldwise_runtime.errors import InvalidRequest, Violation
 from fieldwise_runtime.paging import clamp_page_size, cursor_of, page_token
 

@@ -108,7 +108,7 @@ def destroy(connection: sa.Connection, customers: Sequence[str], at: int) -> dic
     }
     there = sa.update(profiles).where(profiles.c.customer.in_(names), profiles.c.erased_at.is_(None))
     counts["profiles"] = connection.execute(there.values(erased_at=at, state=None, position=0)).rowcount
-    # One of whom there were only refused events has no row yet; his name must be refused all the same.
+    # One of whom there were only refused events, or none, has no row yet; his name must be refused all the same.
     missing = sorted(set(names) - known(connection, names).keys())
     if missing:
         connection.execute(sa.insert(profiles), [{"customer": name, "erased_at": at} for name in missing])

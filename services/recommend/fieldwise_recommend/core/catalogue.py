@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from fieldwise_recommend.core.conditions import Condition
+
 LEAVE_ALONE: Final = "actions/leave-alone"
 # The channel of what does not reach the customer.
 NO_CHANNEL: Final = "none"
@@ -19,6 +21,8 @@ RESOURCE_KINDS: Final = (REP_MINUTES, COUPON_MONEY, EMAIL_SLOTS)
 RESTOCK: Final = "restock"
 UNBOUGHT: Final = "unbought"
 SUBJECTS: Final = ("", RESTOCK, UNBOUGHT)
+# When an action is best carried out; empty is the hour of most of his purchases.
+WHENS: Final = ("",)
 ASSUMED: Final = "assumed"
 
 # What an action takes: (kind of resource, or the resource itself once the rep is known; amount in its unit).
@@ -41,31 +45,24 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
-    """A comparison of a known fact with a limit; a fact that is not known fulfils none."""
-
-    fact: str
-    comparison: str
-    limit: float
-
-    def holds(self, value: float) -> bool:
-        if self.comparison == ">=":
-            return value >= self.limit
-        if self.comparison == "<=":
-            return value <= self.limit
-        return value == self.limit
-
-
-@dataclass(frozen=True, slots=True)
 class Action:
-    """Something that can be done for a customer.
+    """Something that can be done for a customer: an action, or one treatment of it where it has several.
 
     Args:
+        name: `actions/{id}`, or `actions/{id}.{treatment}` of an action with several treatments.
         cost: Micros, beside the scarce things it uses; the expected redemption of its coupon included.
         uses: (kind of resource, amount in its unit).
         about: Its subject, one of SUBJECTS; it fits only a customer who has such a category.
+        conditions: All must hold, in the order eligibility, applicability, suitability.
         reasons: Codes of the facts that speak for it, the strongest first.
         explorable: Chance may choose it.
+        family: `actions/{id}` of the action it is a treatment of; its own name when that has only one.
+        placement: Where in its channel, such as `inbox` or `letter`.
+        owner: Who answers for it.
+        valid_from, valid_until: Decisions from the first moment on and before the second, seconds since 1970; None: no end.
+        irreversible: It cannot be taken back, so chance never chooses it.
+        playbook: What it is part of, such as `win-back`.
+        when: When it is best carried out, one of WHENS.
     """
 
     name: str
@@ -79,10 +76,27 @@ class Action:
     conditions: tuple[Condition, ...] = ()
     reasons: tuple[str, ...] = ()
     explorable: bool = False
-    is_leave_alone: bool = field(init=False)  # asked several times in each decision
+    family: str = ""
+    placement: str = ""
+    owner: str = ""
+    valid_from: int | None = None
+    valid_until: int | None = None
+    irreversible: bool = False
+    playbook: str = ""
+    when: str = ""
+    # Asked several times in each decision.
+    is_leave_alone: bool = field(init=False)
+    is_bounded: bool = field(init=False)  # in time
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "is_leave_alone", self.name == LEAVE_ALONE)
+        object.__setattr__(self, "is_bounded", (self.valid_from, self.valid_until) != (None, None))
+        if not self.family:
+            object.__setattr__(self, "family", self.name)
+
+    def valid_at(self, moment: int) -> bool:
+        begun = self.valid_from is None or self.valid_from <= moment
+        return begun and (self.valid_until is None or moment < self.valid_until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +117,18 @@ class Catalogue:
     margins: Mapping[str, float]
     default_margin: float
     priors: Priors
+    campaigns: tuple[str, ...] = field(init=False)  # actions that may have control groups of their own
+    by_name: Mapping[str, Action] = field(init=False)
+
+    def __post_init__(self) -> None:
+        campaigns = tuple(action.name for action in self.actions if not action.is_leave_alone)
+        object.__setattr__(self, "campaigns", campaigns)
+        object.__setattr__(self, "by_name", {action.name: action for action in self.actions})
+
+    @property
+    def steps(self) -> int:
+        """Most steps that all rules together take for one customer."""
+        return sum(rule.cost for action in self.actions for rule in action.conditions)
 
     def margin_of(self, category: str) -> float:
         return self.margins.get(category, self.default_margin)

@@ -2,57 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 from fieldwise_recommend.core.catalogue import NO_CHANNEL, REP_MINUTES, RESTOCK, UNBOUGHT, Action, Uses
+from fieldwise_recommend.core.conditions import unmet
+from fieldwise_recommend.core.facts import FIELDS
 from fieldwise_recommend.core.situation import Situation, Supply
+
+_PLACES: Final = {field.path: place for place, field in enumerate(FIELDS.listed)}
 
 
 class Rejection(NamedTuple):
-    """Why an action did not qualify: a code, and where it says more, the fact, its value and the limit it missed."""
+    """Why an action did not qualify: a code, and where it says more, the fact, its value and the limit it missed.
+
+    Args:
+        rule: Of a condition which of the three it was; empty in catalogues of the past.
+        expression: The part of it that does not hold, in CEL.
+    """
 
     action: str
     code: str
     fact: str = ""
     value: float | None = None
     limit: float | None = None
+    rule: str = ""
+    expression: str = ""
 
 
-def misfit(action: Action, situation: Situation) -> Rejection | None:
-    """The first thing about the customer that an action does not fit; None when it fits."""
-    name = action.name
+def misfit(action: Action, situation: Situation, values: Sequence[Any]) -> Rejection | None:
+    """The first thing about the customer that an action does not fit; None when it fits.
+
+    Args:
+        values: Those of the situation, `facts.values_of`, which are the same for all actions.
+    """
     if action.channel != NO_CHANNEL and (refused := _refused(action, situation)) is not None:
         return refused
+    misplaced = _misplaced(action, situation)
+    if misplaced:
+        return Rejection(action.name, misplaced)
+    conditions = action.conditions
+    if situation.cold and (conditions or action.about):
+        return Rejection(action.name, "COLD_START", conditions[0].terms[0].fact if conditions else "")
+    if action.about and not subject_of(action, situation):
+        return Rejection(action.name, "NO_CATEGORY")
+    return _unmet(action, values) if conditions else None
+
+
+def _misplaced(action: Action, situation: Situation) -> str:
+    """The code of what keeps it from being carried out now; empty when nothing does."""
     channels = situation.channels
     if channels is not None and action.channel not in channels and not action.is_leave_alone:
-        return Rejection(name, "CHANNEL_NOT_OFFERED")
+        return "CHANNEL_NOT_OFFERED"
     if action.needs_rep and not situation.rep:
-        return Rejection(name, "NO_REP")
-    if situation.cold and (action.conditions or action.about):
-        return Rejection(name, "COLD_START", action.conditions[0].fact if action.conditions else "")
-    if action.about and not subject_of(action, situation):
-        return Rejection(name, "NO_CATEGORY")
-    return _unmet(action, situation.facts) if action.conditions else None
+        return "NO_REP"
+    return "NOT_VALID_NOW" if action.is_bounded and not action.valid_at(situation.moment) else ""
 
 
 def _refused(action: Action, situation: Situation) -> Rejection | None:
     """Why the customer may not be reached like this; None when he may."""
     if situation.opted_out:
         return Rejection(action.name, "OPTED_OUT")
-    if situation.withheld:
+    if situation.withheld and not _is_general(action, situation):
         return Rejection(action.name, "CONSENT_WITHHELD")
     if action.channel in situation.refused_channels:
         return Rejection(action.name, "CHANNEL_REFUSED", action.channel)
     return None
 
 
-def _unmet(action: Action, facts: Mapping[str, float]) -> Rejection | None:
-    for condition in action.conditions:
-        value = facts.get(condition.fact)
-        if value is None or not condition.holds(value):
-            return Rejection(action.name, "CONDITION", condition.fact, value, condition.limit)
-    return None
+def _is_general(action: Action, situation: Situation) -> bool:
+    """The same for everybody, and in a channel in which that may be had without being decided about."""
+    impersonal = not action.conditions and not action.about
+    return impersonal and action.channel in situation.general_channels
+
+
+def _unmet(action: Action, values: Sequence[Any]) -> Rejection | None:
+    failed = unmet(action.conditions, values)
+    if failed is None:
+        return None
+    condition, term = failed
+    value = values[_PLACES[term.fact]] if term.fact else None
+    # Catalogues of the past had comparisons only; what was decided with them is replayed as it was answered.
+    told = (condition.rule, term.text) if condition.rule else ("", "")
+    return Rejection(action.name, "CONDITION", term.fact, value, term.limit, *told)
 
 
 def subject_of(action: Action, situation: Situation) -> str:

@@ -7,12 +7,16 @@ from operator import itemgetter
 from typing import Final, NamedTuple
 
 from fieldwise_recommend.core.catalogue import Action, Catalogue, Uses
-from fieldwise_recommend.core.choice import Options, choose, probabilities
+from fieldwise_recommend.core.choice import Options, choose, explores, probabilities
+from fieldwise_recommend.core.contact_policy.terms import Terms
 from fieldwise_recommend.core.eligibility import Rejection, misfit, unaffordable, uses_of
+from fieldwise_recommend.core.facts import values_of
 from fieldwise_recommend.core.situation import Chance, Situation, Supply
 from fieldwise_recommend.core.values import Account, account, baseline
 
 _FIRST: Final = itemgetter(0)
+# The customer is in the action's own control group.
+CAMPAIGN_CONTROL: Final = "CAMPAIGN_CONTROL"
 
 
 class Offer(NamedTuple):
@@ -39,6 +43,7 @@ class Ruling:
     chosen: Candidate
     rejections: tuple[Rejection, ...]
     control_group: bool
+    explored: bool = False  # the draw chose, not the value
 
     @property
     def deterministic(self) -> bool:
@@ -54,8 +59,9 @@ def fitting(catalogue: Catalogue, situation: Situation) -> tuple[list[Offer], li
     """The actions that fit the customer, whatever they take; leave alone always does."""
     offers: list[Offer] = []
     rejections: list[Rejection] = []
+    values = values_of(situation)
     for action in catalogue.actions:
-        refused = misfit(action, situation)
+        refused = misfit(action, situation, values)
         if refused is None:
             offers.append(Offer(action, uses_of(action, situation)))
         else:
@@ -64,24 +70,38 @@ def fitting(catalogue: Catalogue, situation: Situation) -> tuple[list[Offer], li
 
 
 def decide(
-    offers: list[Offer], rejections: list[Rejection], situation: Situation, supply: Supply, chance: Chance
+    offers: list[Offer],
+    rejections: list[Rejection],
+    situation: Situation,
+    supply: Supply,
+    chance: Chance,
+    contact: Terms | None = None,
 ) -> Ruling:
-    """Values what can be had and chooses. The same arguments give the same ruling, which is what a replay rests on."""
+    """Values what can be had and chooses. The same arguments give the same ruling, which is what a replay rests on.
+
+    Args:
+        contact: What stands between the customer and a contact; None refuses none.
+    """
     refused = list(rejections)
     prices = supply.prices or {}
     alone = baseline(situation)
     valued: list[tuple[int, Offer, Account]] = []
     for offer in offers:
         action, uses = offer
-        shortage = unaffordable(action, uses, supply) if uses else None
-        if shortage is not None:
-            refused.append(shortage)
+        if action.name in chance.held_out:
+            refused.append(Rejection(action.name, CAMPAIGN_CONTROL))
+            continue
+        refusal = None if contact is None else contact.refusal(action)
+        if refusal is None and uses:
+            refusal = unaffordable(action, uses, supply)
+        if refusal is not None:
+            refused.append(refusal)
             continue
         money = account(action, uses, situation, alone, prices, supply.pacing)
         valued.append((-money.value, offer, money))
     # The sort is stable, so ties go to the action that stands earlier in the catalogue.
     valued.sort(key=_FIRST)
-    options = _options([offer.action for _, offer, _ in valued])
+    options = _options(valued, chance.dearest)
     chances = probabilities(options, chance, len(valued))
     candidates = tuple(
         [
@@ -89,13 +109,21 @@ def decide(
             for (_, offer, money), probability in zip(valued, chances, strict=True)
         ]
     )
-    return Ruling(candidates, candidates[choose(options, chance)], tuple(refused), chance.control_group)
+    chosen = candidates[choose(options, chance)]
+    return Ruling(candidates, chosen, tuple(refused), chance.control_group, explores(options, chance))
 
 
-def _options(actions: list[Action]) -> Options:
-    explorable = [index for index, action in enumerate(actions) if action.explorable]
-    # Leave alone is explorable itself (the catalogue is checked for it).
-    leave_alone = next(index for index in explorable if actions[index].is_leave_alone)
+def _options(valued: list[tuple[int, Offer, Account]], dearest: int | None) -> Options:
+    """Args: dearest: Micros by which an action that chance may choose may be worth less than the best; None: any."""
+    leave_alone = next(index for index, (_, offer, _) in enumerate(valued) if offer.action.is_leave_alone)
+    least = None if dearest is None else valued[0][2].value - dearest
+    explorable = [
+        index
+        for index, (_, offer, money) in enumerate(valued)
+        if offer.action.explorable
+        and not offer.action.irreversible
+        and (least is None or money.value >= least)
+    ]
     return Options(0, leave_alone, explorable)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 # Names of facts and their units. A fact that is not known is absent from Situation.facts.
 FACTS: Final[Mapping[str, str]] = {
@@ -22,6 +22,8 @@ FACTS: Final[Mapping[str, str]] = {
     "has_rep": "0 or 1",
     "has_interest": "0 or 1",
     "has_unbought": "0 or 1",
+    "birth_month": "1 to 12",
+    "birth_day": "1 to 31",
 }
 
 
@@ -58,6 +60,9 @@ class Situation:
         opted_out: He asked not to be contacted.
         withheld: He has not consented to being decided about.
         refused_channels: Channels through which he may not be reached.
+        traits: What is known of him beside numbers, by the names of `facts.TRAITS`; None where it is not known.
+        moment: The decision's time, seconds since 1970.
+        general_channels: Channels through which he may get what is the same for everybody though his consent is withheld.
     """
 
     facts: Mapping[str, float]
@@ -73,6 +78,9 @@ class Situation:
     opted_out: bool = False
     withheld: bool = False
     refused_channels: frozenset[str] = frozenset()
+    traits: Mapping[str, Any] = field(default_factory=dict)
+    moment: int = 0
+    general_channels: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +111,16 @@ class Supply:
 
 @dataclass(frozen=True, slots=True)
 class Chance:
-    """What chance may do: nothing in the control group; else ``draw`` in [0, 1) explores below ``exploration``."""
+    """What chance may do: nothing in the control group; else ``draw`` in [0, 1) explores below ``exploration``.
+
+    ``held_out`` are the actions whose own control group the customer is in. Each action that chance may choose has at least the
+    probability ``floor``, None in decisions of releases that had none. ``dearest`` are the micros by which what chance chooses may be worth
+    less than the best; None: any.
+    """
 
     control_group: bool
     exploration: float
     draw: float
+    held_out: frozenset[str] = frozenset()
+    floor: float | None = None
+    dearest: int | None = None

@@ -6,13 +6,15 @@ from typing import Any
 
 from fieldwise.allocation.v1 import price_pb2
 from fieldwise.recommend.v1 import recommend_service_pb2 as wire
+from fieldwise.recommend.v1 import result_pb2
 from fieldwise.recommend.v1.decision_pb2 import Decision
 from fieldwise.recommend.v1.recommend_service_pb2_grpc import RecommendServiceServicer
-from fieldwise_recommend.core.catalogue import Catalogue
+from fieldwise_recommend.catalogue_in_force import InForce
 from fieldwise_recommend.decide import Decider
 from fieldwise_recommend.erasing import Eraser
 from fieldwise_recommend.listing import listed
 from fieldwise_recommend.replay import Archive
+from fieldwise_recommend.results import Results
 from fieldwise_recommend.valuing import Valuer
 
 # grpc.aio and grpc have contexts of different types; no method here uses its own.
@@ -28,14 +30,16 @@ class Recommend(RecommendServiceServicer):
         valuer: Valuer,
         archive: Archive,
         eraser: Eraser,
-        catalogue: Catalogue,
+        in_force: InForce,
         currency: str,
+        results: Results,
     ) -> None:
         self._decider = decider
+        self._results = results
         self._eraser = eraser
         self._valuer = valuer
         self._archive = archive
-        self._catalogue = catalogue
+        self._in_force = in_force
         self._currency = currency
 
     async def BatchRecommendActions(
@@ -56,7 +60,7 @@ class Recommend(RecommendServiceServicer):
         return wire.GetCommitmentsResponse(uses=uses)
 
     async def GetDecision(self, request: wire.GetDecisionRequest, context: Context) -> Decision:
-        return await self._archive.get(request.name)
+        return await self._archive.get(request.name, explained=request.explain)
 
     async def ReplayDecision(
         self, request: wire.ReplayDecisionRequest, context: Context
@@ -68,6 +72,16 @@ class Recommend(RecommendServiceServicer):
     ) -> wire.RecordOutcomesResponse:
         return await self._archive.record(request.events)
 
+    async def ListDueResults(
+        self, request: result_pb2.ListDueResultsRequest, context: Context
+    ) -> result_pb2.ListDueResultsResponse:
+        return await self._results.due(request)
+
+    async def RecordResults(
+        self, request: result_pb2.RecordResultsRequest, context: Context
+    ) -> result_pb2.RecordResultsResponse:
+        return await self._results.record(request)
+
     async def EraseCustomers(
         self, request: wire.EraseCustomersRequest, context: Context
     ) -> wire.EraseCustomersResponse:
@@ -76,4 +90,4 @@ class Recommend(RecommendServiceServicer):
     async def ListActions(
         self, request: wire.ListActionsRequest, context: Context
     ) -> wire.ListActionsResponse:
-        return listed(self._catalogue, request, self._currency)
+        return listed(self._in_force.catalogue, request, self._currency)

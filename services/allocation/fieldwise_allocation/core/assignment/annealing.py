@@ -60,7 +60,7 @@ def anneal(
         stop: Asked at each temperature.
         known: Cost of the plan to beat; infinite when there is none.
     """
-    state = _started(problem, reduced, task, known)
+    state = started(problem, reduced, task, known)
     over_unit, over_item = _weights(prices)
     for temperature, weight in _schedule(state, reduced, task):
         if stop():
@@ -108,7 +108,7 @@ def _letting_through(near: Floats, share: float) -> float:
     return float(np.sqrt(low * high))
 
 
-def _started(problem: Problem, reduced: Floats, task: Round, known: float) -> State:
+def started(problem: Problem, reduced: Floats, task: Round, known: float) -> State:
     """Every item where the run starts."""
     n, r = problem.items, problem.agents
     near = np.argsort(reduced, axis=1, kind="stable")[:, : max(1, min(task.near, r))]

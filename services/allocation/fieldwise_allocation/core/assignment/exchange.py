@@ -52,7 +52,7 @@ class State(NamedTuple):
 
 
 @compiled
-def _unit(random: npt.NDArray[np.uint64]) -> float:
+def chance(random: npt.NDArray[np.uint64]) -> float:
     """The next number of [0, 1): xorshift64, whose numbers are the same wherever they are drawn."""
     x = random[0]
     x ^= x << np.uint64(13)
@@ -63,8 +63,8 @@ def _unit(random: npt.NDArray[np.uint64]) -> float:
 
 
 @compiled
-def _below(random: npt.NDArray[np.uint64], n: int) -> int:
-    return int(_unit(random) * n)
+def below(random: npt.NDArray[np.uint64], n: int) -> int:
+    return int(chance(random) * n)
 
 
 @compiled
@@ -84,7 +84,7 @@ def _crowded(s: State, i: int, more: int) -> float:
 
 
 @compiled
-def _move(s: State, j: int, q: int) -> None:
+def move(s: State, j: int, q: int) -> None:
     p = s.agent[j]
     s.size[p] -= 1
     last = s.members[p, s.size[p]]
@@ -117,7 +117,7 @@ def _partner(s: State, p: int, q: int, load_p: float, load_q: float, most: float
     size = s.size[q]
     if size == 0:
         return -1
-    x = _below(s.random, size)
+    x = below(s.random, size)
     for _ in range(size):
         k = s.members[q, x]
         growth = s.reduced[k, p] - s.reduced[k, q]
@@ -141,24 +141,24 @@ def exchange(s: State, proposals: int, temperature: float, counted: bool) -> int
     """
     taken = 0
     for _ in range(proposals):
-        j = _below(s.random, len(s.agent))
+        j = below(s.random, len(s.agent))
         p = s.agent[j]
-        q = s.near[j, _below(s.random, s.choices[j])]
+        q = s.near[j, below(s.random, s.choices[j])]
         if q == p:
             continue
-        allowed = -temperature * np.log(1.0 - _unit(s.random))
+        allowed = -temperature * np.log(1.0 - chance(s.random))
         growth = s.reduced[j, q] - s.reduced[j, p]
         load_p, load_q = s.load[p] - s.use[j, p], s.load[q] + s.use[j, q]
         budget = allowed - growth + _strained(s, p, s.load[p]) + _strained(s, q, s.load[q])
         room = budget - _crowded(s, p, -1) - _crowded(s, q, 1) if counted else budget
         if _strained(s, p, load_p) + _strained(s, q, load_q) <= room:
-            _move(s, j, q)
-        elif _unit(s.random) >= CHAINS:
+            move(s, j, q)
+        elif chance(s.random) >= CHAINS:
             k = _partner(s, p, q, load_p, load_q, allowed - growth, budget)
             if k < 0:
                 continue
-            _move(s, j, q)
-            _move(s, k, p)
+            move(s, j, q)
+            move(s, k, p)
         elif not _chained(s, j, p, q, load_p, load_q, budget, counted):
             continue
         taken += 1
@@ -177,8 +177,8 @@ def _chained(
     """``j`` goes to ``q``, one of whose items goes on to a third agent, from where one may come back to ``p``."""
     if s.size[q] == 0:
         return False
-    k = s.members[q, _below(s.random, s.size[q])]
-    t = s.near[k, _below(s.random, s.choices[k])]
+    k = s.members[q, below(s.random, s.size[q])]
+    t = s.near[k, below(s.random, s.choices[k])]
     if t in (q, p):
         return False
     load_q -= s.use[k, q]
@@ -192,9 +192,9 @@ def _chained(
         back = _partner(s, p, t, load_p, load_t, budget, budget)
         if back < 0:
             return False
-    _move(s, j, q)
-    _move(s, k, t)
+    move(s, j, q)
+    move(s, k, t)
     if back >= 0:
-        _move(s, back, p)
+        move(s, back, p)
     _mark(s, t)
     return True

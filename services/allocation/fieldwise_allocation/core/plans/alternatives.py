@@ -275,14 +275,31 @@ def _exchanges(plan: _Plan, rep_of: Ints, free: Bools, one: int, other: int) -> 
     mine, theirs = np.flatnonzero(free & (rep_of == one)), np.flatnonzero(free & (rep_of == other))
     mine = mine[plan.may(mine, np.full(len(mine), other))]
     theirs = theirs[plan.may(theirs, np.full(len(theirs), one))]
-    a, b = np.repeat(mine, len(theirs)), np.tile(theirs, len(mine))
-    first, second = np.full(len(a), one), np.full(len(a), other)
-    to_one = plan.amounts(b, first) - plan.amounts(a, first)
-    to_other = plan.amounts(a, second) - plan.amounts(b, second)
-    fits = _within(plan, rep_of, first, to_one, second, to_other)
-    a, b, first, second = a[fits], b[fits], first[fits], second[fits]
-    cost = plan.cost(a, second) + plan.cost(b, first) - plan.cost(a, first) - plan.cost(b, second)
-    return _Changes(np.column_stack((a, b)), np.column_stack((second, first)), cost)
+    # Weighed once each, not once in each of a million pairs.
+    mine_stay, mine_go = _weighed(plan, mine, one), _weighed(plan, mine, other)
+    theirs_stay, theirs_come = _weighed(plan, theirs, other), _weighed(plan, theirs, one)
+    pairs = (len(plan.problem.band_measure), len(mine) * len(theirs))
+    to_one = (theirs_come.amounts[:, None, :] - mine_stay.amounts[:, :, None]).reshape(pairs)
+    to_other = (mine_go.amounts[:, :, None] - theirs_stay.amounts[:, None, :]).reshape(pairs)
+    first, second = np.full(pairs[1], one), np.full(pairs[1], other)
+    fits = np.flatnonzero(_within(plan, rep_of, first, to_one, second, to_other))
+    a, b = np.divmod(fits, max(1, len(theirs)))
+    cost = mine_go.cost[a] + theirs_come.cost[b] - mine_stay.cost[a] - theirs_stay.cost[b]
+    rows = np.column_stack((mine[a], theirs[b]))
+    return _Changes(rows, np.column_stack((second[fits], first[fits])), cost)
+
+
+@dataclass(frozen=True)
+class _Weighed:
+    """What accounts weigh in each band with one rep, (k, accounts), and what they cost with her."""
+
+    amounts: Floats
+    cost: Floats
+
+
+def _weighed(plan: _Plan, rows: Indices, rep: int) -> _Weighed:
+    reps = np.full(len(rows), rep)
+    return _Weighed(plan.amounts(rows, reps), plan.cost(rows, reps))
 
 
 def _within(

@@ -86,19 +86,30 @@ class BudgetPlan:
         return max(0.0, self.ceiling - self.worth) / max(abs(self.ceiling), 1e-12)
 
 
-def allocate(question: Question, seconds_left: Callable[[], float]) -> BudgetPlan:
+# Told what is done next, and what the search before it found.
+Tell = Callable[[str, Found | None], None]
+
+
+def _silent(_step: str, _found: Found | None) -> None:
+    pass
+
+
+def allocate(question: Question, seconds_left: Callable[[], float], tell: Tell = _silent) -> BudgetPlan:
     """The best plan found, in the order of the question's cells.
 
     Raises:
         Infeasible: No plan keeps the rules.
         NotFound: None was found in the time.
     """
-    asked, found = best(question, seconds_left)
+    asked, found = best(question, seconds_left, tell)
+    tell("frontier", found)
     # Refined levels lie close around this budget's; other budgets are read off the even grid.
     even = compiled(question) if continuous.any_amount(asked).size else asked
     lines = lines_of(asked, found.choice, found.price)
     deviation = math.hypot(*(line.deviation for line in lines))
     value = sum(line.value for line in lines)
+    points, break_evens = frontier.points(even, found), frontier.break_evens(even, found)
+    tell("nearest", found)
     return BudgetPlan(
         lines=lines,
         worth=found.value,
@@ -109,20 +120,24 @@ def allocate(question: Question, seconds_left: Callable[[], float]) -> BudgetPla
         assumed_share=_assumed_share(lines),
         prices=rule_prices(asked, found),
         totals=amounts_of(asked, found.choice),
-        frontier=frontier.points(even, found),
-        break_even=frontier.break_evens(even, found),
+        frontier=points,
+        break_even=break_evens,
         today=_today(question),
         nearest=nearest_to_today(asked, found, seconds_left),
     )
 
 
-def best(question: Question, seconds_left: Callable[[], float]) -> tuple[Compiled, Found]:
+def best(
+    question: Question, seconds_left: Callable[[], float], tell: Tell = _silent
+) -> tuple[Compiled, Found]:
     """The question on arrays and its best choice; levels that may be any amount are refined round by round."""
     asked = compiled(question)
+    tell("searching", None)
     if not continuous.any_amount(asked).size:
         return asked, solve(asked.programme, seconds_left)
     asked, found = _begun(asked, seconds_left)
     for part in FINER:
+        tell("refining", found)
         levels = continuous.next_levels(asked, found.price, found.choice, part)
         asked = compiled(question, levels)
         found = solve(asked.programme, seconds_left, exactly=part == FINER[-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from fieldwise_allocation.core.territory.problem import Floats, Ints
@@ -29,10 +30,15 @@ class Found:
 
 @dataclass(frozen=True)
 class Watch:
-    """What the outside gives a search: the seconds that are left and an ear for better and better plans."""
+    """What the outside gives a search: the seconds that are left and an ear for better and better plans.
+
+    Args:
+        stage: Told of each stage of the search by its name, from its begin to its end.
+    """
 
     seconds_left: Callable[[], float]
     report: Callable[[Found], None] = lambda _: None
+    stage: Callable[[str], AbstractContextManager[object]] = nullcontext
 
     def out_of_time(self) -> bool:
         """Whether to stop with the best plan so far."""

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fieldwise_allocation.core.territory.arcs import Arcs, cheapest, joined
+from fieldwise_allocation.core.territory.curvature import Heard, Pattern, bend, pattern
 from fieldwise_allocation.core.territory.limits import Limits, dearest, limits
-from fieldwise_allocation.core.territory.problem import Bools, Floats, Ints, Problem
-from fieldwise_allocation.core.territory.soft_minimum import curve, soften
+from fieldwise_allocation.core.territory.newton import Bend, step
+from fieldwise_allocation.core.territory.problem import Floats, Ints, Problem
+from fieldwise_allocation.core.territory.soft_minimum import soften
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,8 @@ def rough(problem: Problem) -> Sequence[Stage]:
     spread = (problem.amount.std(axis=1) / np.maximum(mean, 1e-12))[problem.band_measure]
     off = spread / np.sqrt(min(stage.heard for stage in ROUGH) * problem.reps)
     hard = np.isinf(problem.outside) & np.isfinite(problem.high) & (problem.low > 0)
-    width = (problem.high - problem.low) / np.maximum(problem.high + problem.low, 1e-12)
+    high = np.where(hard, problem.high, 0.0)
+    width = (high - problem.low) / np.maximum(high + problem.low, 1e-12)
     if (hard & (width < off[:, None])).any():
         return [replace(stage, heard=ALL) for stage in ROUGH]
     return ROUGH
@@ -188,12 +191,14 @@ def _climb(field: _Field, prices: Prices) -> Prices:
     """
     at = np.append(prices.worth.ravel(), prices.move)
     here, damping = _point(field, at), LEAST_DAMPING
+    heard = Heard(field.arcs, field.amount, field.problem.incumbent[field.rows], field.problem.reps)
+    known = pattern(heard)
     for _ in range(STEPS):
         free = np.ones(len(at), dtype=np.bool_)
         free[-1] = field.problem.most_moves is not None and (at[-1] > 0 or here.slope[-1] > 0)
-        curvature = _curvature(field, here, at)
+        bent = _bend(field, heard, known, here, at)
         while True:
-            then = at + _step(curvature, here.slope, free, damping)
+            then = at + step(bent, here.slope, free, damping)
             then[-1] = max(then[-1], 0.0)
             expected = float(here.slope @ (then - at))
             there = _point(field, then)
@@ -209,16 +214,6 @@ def _climb(field: _Field, prices: Prices) -> Prices:
         if flat or here.height > field.ceiling:
             break
     return Prices(at[:-1].reshape(prices.worth.shape), float(at[-1]))
-
-
-def _step(curvature: Floats, slope: Floats, free: Bools, damping: float) -> Floats:
-    """A rep with nothing to choose has no curvature of his own: the typical one keeps his step short."""
-    diagonal = curvature.diagonal()[free]
-    damped = curvature[np.ix_(free, free)]
-    damped[np.diag_indices_from(damped)] += damping * (diagonal + float(np.median(diagonal)) + 1e-12)
-    step = np.zeros(len(slope))
-    step[free] = np.linalg.solve(damped, slope[free])
-    return step
 
 
 def _point(field: _Field, at: Floats) -> _Point:
@@ -247,24 +242,11 @@ def _point(field: _Field, at: Floats) -> _Point:
     return _Point(height, slope, share)
 
 
-def _curvature(field: _Field, point: _Point, at: Floats) -> Floats:
-    """The negative Hessian, shape (m r + 1, m r + 1)."""
-    problem, arcs = field.problem, field.arcs
-    worth = at[:-1].reshape(len(problem.amount), problem.reps)
-    curvature = np.zeros((len(at), len(at)))
-    curve(
-        arcs.rep,
-        arcs.hours,
-        field.amount,
-        problem.incumbent[field.rows],
-        point.share,
-        problem.reps,
-        curvature,
-    )
-    curvature *= field.weight / field.softness
-    diagonal = np.arange(worth.size)
-    curvature[diagonal, diagonal] += field.limits.soft(worth, _band_softness(field)).curvature.ravel()
-    return curvature
+def _bend(field: _Field, heard: Heard, known: Pattern | None, point: _Point, at: Floats) -> Bend:
+    """The negative Hessian at a price."""
+    worth = at[:-1].reshape(len(heard.amount), heard.reps)
+    bands = field.limits.soft(worth, _band_softness(field)).curvature
+    return bend(heard, known, point.share, field.weight / field.softness, bands)
 
 
 def _band_softness(field: _Field) -> float:

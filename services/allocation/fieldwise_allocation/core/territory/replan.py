@@ -9,6 +9,7 @@ import numpy as np
 from fieldwise_allocation.core.territory.arcs import Arcs, cheapest
 from fieldwise_allocation.core.territory.bound import bound, split
 from fieldwise_allocation.core.territory.breach import Breach, mild
+from fieldwise_allocation.core.territory.chains import chained
 from fieldwise_allocation.core.territory.few import few, indifferent
 from fieldwise_allocation.core.territory.found import Found, Impossible, Watch
 from fieldwise_allocation.core.territory.prices import ALL, Prices, Stage, climb
@@ -31,11 +32,11 @@ from fieldwise_allocation.core.territory.solve import solve
 ARCS = 6
 # What the moves may cost together, as a share of the plan's cost: measured on the tuning seeds, with more the plan
 # costs too much, with less it moves too many.
-WORTH = 0.0065
+WORTH = 0.009
 # Moves of others that an account without a rep brings with it: whoever takes it is full, and so is the next.
-CHAIN = 2
-# Proposals per rep; the heat falls while a breach comes to count more.
-PROPOSALS, COOLING, FIRM = 8000, 30.0, 300.0
+CHAIN = 1
+# The heat falls by COOLING while a breach comes to count FIRM times as much; where none may come back, HARD times that.
+COOLING, FIRM, HARD = 30.0, 300.0, 1e4
 
 
 @dataclass(frozen=True)
@@ -43,24 +44,32 @@ class Manner:
     """How to repair, measured on the tuning seeds.
 
     Args:
-        stages: Of the climb from the prices of before, over all accounts: the few that hear a change are lost in a sample.
+        stages: Of the climb from the prices of before, over the accounts that changed prices reach first.
         near: Accounts per rep that the repair may move because they lose least.
         large: The same for large ones, that lose little for their hours.
         warmth: The heat at first, as a share of what an hour is worth.
+        apart: The same for what an arc may cost beyond the cheapest and a move's charge.
+        proposals: Per rep.
+        dearer: What a move costs in the end, in charges, when it may be taken back.
     """
 
     stages: tuple[Stage, ...]
     near: int
     large: int
     warmth: float
+    apart: float
+    proposals: int
+    dearer: float
 
 
 # Work without a rep is pushed from rep to rep: that takes sharp prices, and then few accounts.
-PUSH = Manner((Stage(0.1, 10, ALL), Stage(0.03, 8, ALL)), 10, 2, 0.15)
+PUSH = Manner((Stage(0.1, 10, ALL), Stage(0.03, 8, ALL), Stage(0.01, 8, ALL)), 20, 8, 0.03, 0.1, 1200, 1.5)
 # Bands broken here and there: the prices of before will do, and whoever fits may be anyone nearby.
-MEND = Manner((), 40, 40, 0.15)
-# Another try costs fewer moves than to mend the last one.
-TRIES = 2
+MEND = Manner((), 5, 40, 0.15, 1.5, 350, 1.2)
+# Accounts per rep that a climb hears: with a third less its prices run off on one of the tuning seeds.
+HEARD = 60
+# Moves are taken back by so many proposals per rep, most of which are dismissed at once; heat as above.
+BACK, BACK_WARMTH = 4000, 0.3
 # Then around what is still broken, more firmly each time.
 MENDING, MENDINGS, MOST_MENDING = 1000, 8, 100_000
 
@@ -102,16 +111,20 @@ def replan(problem: Problem, watch: Watch, start: Ints, hour_prices: Floats) -> 
     # What no change broke stays as it is: a repair looks for rules to keep, not for savings.
     rep_of, prices = begin, before
     if not feasible(problem, begin):
-        calm = _calm(problem, start, _charge(problem, start, begin))
+        charge = _charge(problem, start, begin)
+        calm = _calm(problem, start, charge)
         for manner in _manners(start, hour_prices):
-            prices = climb(calm, before, stages=manner.stages, stop=watch.out_of_time)
-            rep_of = _repaired(calm, prices, manner)
+            with watch.stage("prices"):
+                prices = _climbed(calm, before, manner, watch)
+            with watch.stage("repair"):
+                rep_of = _repaired(calm, prices, manner, charge)
             if feasible(problem, rep_of):
                 break
         else:
             return solve(problem, watch, begin)
     cost = objective(problem, rep_of)
-    price, proven = _proven(problem, before, prices)
+    with watch.stage("bound"):
+        price, proven = _proven(problem, before, prices)
     found = Found(rep_of, cost, min(proven, cost), price, prices.move, problem.home)
     watch.report(found)
     return found
@@ -161,7 +174,27 @@ def _calm(problem: Problem, start: Ints, charge: float) -> Problem:
     )
 
 
-def _repaired(calm: Problem, prices: Prices, manner: Manner) -> Ints:
+def _climbed(calm: Problem, before: Prices, manner: Manner, watch: Watch) -> Prices:
+    """The prices after the change, climbed among the accounts that go first when prices change; all others stay."""
+    if not manner.stages:
+        return before
+    arcs = cheapest(calm, before.worth, before.move, 2)
+    rep_of = np.ascontiguousarray(arcs.rep[:, 0])
+    rows = _first_to_go(calm, arcs, HEARD * calm.reps)
+    part = few(calm, arcs, rep_of, rows).problem
+    # Where the others alone are too much for a rep, they have to be heard as well.
+    heard = part if (part.high > 0).all() else calm
+    return climb(heard, before, stages=manner.stages, stop=watch.out_of_time)
+
+
+def _first_to_go(problem: Problem, arcs: Arcs, most: int) -> Ints:
+    if arcs.rep.shape[1] < 2 or most >= problem.accounts:
+        return np.arange(problem.accounts, dtype=np.int32)
+    apart = (arcs.reduced[:, 1] - arcs.reduced[:, 0]) / np.maximum(arcs.hours[:, 0], 1e-9)
+    return np.sort(np.argsort(apart, kind="stable")[:most]).astype(np.int32)
+
+
+def _repaired(calm: Problem, prices: Prices, manner: Manner, charge: float) -> Ints:
     """A plan near the start; whether it keeps every hard rule is to be seen.
 
     It begins from the cheapest rep of everyone at the prices, moves paid: what a change pushes from rep to rep is
@@ -173,16 +206,32 @@ def _repaired(calm: Problem, prices: Prices, manner: Manner) -> Ints:
     rep_of = np.ascontiguousarray(arcs.rep[:, 0])
     rows = indifferent(calm, arcs, per_hour, manner.near * calm.reps, manner.large * calm.reps)
     near = few(calm, arcs, rep_of, rows)
-    count, warmth = PROPOSALS * calm.reps, manner.warmth * per_hour
-    heat = Heat(count, warmth, warmth / COOLING, FIRM)
-    cold = Heat(count // 10, 0.0, 0.0, 1.0)
+    count, warmth = manner.proposals * calm.reps, manner.warmth * per_hour
+    apart = charge + manner.apart * per_hour
     chosen = rep_of[near.rows]
-    for seed in range(TRIES):
-        chosen = improve(near.problem, near.arcs, rep_of[near.rows], heat, breach, seed=seed)
-        chosen = improve(near.problem, near.arcs, chosen, cold, breach.times(FIRM), seed=seed)
-        if feasible(near.problem, chosen):
-            return near.put(rep_of, chosen)
-    return _mended(calm, arcs, near.put(rep_of, chosen), breach.times(FIRM), warmth)
+    heat, cold = Heat(count, warmth, warmth / COOLING, FIRM), Heat(count // 10, 0.0, 0.0, 1.0)
+    if len(calm.least_reps):
+        chosen = improve(near.problem, near.arcs, chosen, heat, breach, seed=0)
+    chosen = chained(near.problem, near.arcs, chosen, heat, breach, seed=0, apart=apart)
+    chosen = chained(near.problem, near.arcs, chosen, cold, breach.times(10 * FIRM), seed=1, apart=apart)
+    rep_of = _mended(calm, arcs, near.put(rep_of, chosen), breach.times(FIRM), warmth)
+    rows = np.union1d(rows, np.flatnonzero(rep_of != calm.incumbent)).astype(np.int32)
+    heat = Heat(BACK * calm.reps, BACK_WARMTH * per_hour, BACK_WARMTH * per_hour / COOLING, 1.0)
+    return _taken_back(
+        calm, arcs, rep_of, rows, heat, breach.times(HARD * FIRM), (manner.dearer - 1) * charge
+    )
+
+
+def _taken_back(
+    calm: Problem, arcs: Arcs, rep_of: Ints, rows: Ints, heat: Heat, breach: Breach, more: float
+) -> Ints:
+    """The plan with fewer moves: each costs ``more``, and whoever moved may go home, with others making room."""
+    moves = (arcs.rep != calm.incumbent[:, None]) & (calm.incumbent >= 0)[:, None] & (arcs.rep >= 0)
+    dearer = replace(arcs, cost=arcs.cost + more * moves, reduced=arcs.reduced + more * moves)
+    paying = replace(calm, per_move=calm.per_move + np.where(calm.incumbent >= 0, more, 0.0))
+    near = few(paying, dearer, rep_of, rows)
+    better = near.put(rep_of, chained(near.problem, near.arcs, rep_of[rows], heat, breach, seed=2))
+    return better if feasible(calm, better) else rep_of
 
 
 def _mended(problem: Problem, arcs: Arcs, rep_of: Ints, breach: Breach, warmth: float) -> Ints:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from fieldwise_allocation.core.compiled import compiled
+from fieldwise_allocation.core.territory.conjugate import NEGLIGIBLE
 from fieldwise_allocation.core.territory.problem import Floats, Ints
-
-# Shares below this bend no curve.
-NEGLIGIBLE = 1e-4
 
 
 @compiled

@@ -52,10 +52,9 @@ def improved(
         return start
     search = Search(problem, SEED)
     search.start_from(better_start(problem, start, watch))
-    cheapest, best = _cost(problem, start), start
-    if search.cost < cheapest:
-        cheapest, best = search.cost, search.best()
-        watch.better(best, cheapest)
+    # Not the start as it was given: the search has put in what fits besides, and its cost is that of those tours.
+    cheapest, best = search.cost, search.best()
+    watch.better(best, cheapest)
     rounds = int(effort * min(max(FEWEST_ROUNDS, ROUNDS_PER_STOP * problem.stops), WORK / max(1, all_stops)))
     search.run(
         rounds_done(rounds, lambda: watch.seconds_left() <= 0),
@@ -64,9 +63,11 @@ def improved(
     if search.cost < cheapest:
         cheapest, best = search.cost, search.best()
     other = _by_pyvrp(problem, best, watch, effort)
-    if other is not None and _cost(problem, other) < cheapest - 1e-9:
-        best = other
-        watch.better(best, _cost(problem, other))
+    if other is not None:
+        cost, completed = _completed(problem, other)
+        if cost < cheapest - 1e-9:
+            best = completed
+            watch.better(best, cost)
     return best
 
 
@@ -76,7 +77,9 @@ def better_start(problem: Problem, start: Sequences, watch: Watch) -> Sequences:
     if not ortools_tours.is_quick(problem) or seconds <= 0.0:
         return start
     found = ortools_tours.tours(problem, seconds=seconds)
-    return found if found is not None and _cost(problem, found) < _cost(problem, start) else start
+    if found is None or _completed(problem, found)[0] >= _completed(problem, start)[0]:
+        return start
+    return found
 
 
 def _by_pyvrp(problem: Problem, start: Sequences, watch: Watch, effort: float) -> Sequences | None:
@@ -88,8 +91,8 @@ def _by_pyvrp(problem: Problem, start: Sequences, watch: Watch, effort: float) -
     )
 
 
-def _cost(problem: Problem, sequences: Sequences) -> float:
-    """Cost of tours as they are, with what fits besides; those that break a rule count as empty."""
+def _completed(problem: Problem, sequences: Sequences) -> tuple[float, Sequences]:
+    """Tours with what fits besides, and their cost; those that break a rule count as empty."""
     search = Search(problem, SEED)
     search.start_from(sequences)
-    return search.cost
+    return search.cost, search.best()

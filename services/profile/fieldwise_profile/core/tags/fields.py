@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from fieldwise_profile.core.cel.fields import Field, Fields
-from fieldwise_profile.core.cel.kinds import BOOL, DOUBLE, INT, STRING, TIMESTAMP, list_of, map_of
 from fieldwise_profile.core.features import COLUMNS, MICROS
 from fieldwise_profile.core.portrait import INTERESTS, Stage
 from fieldwise_profile.core.tags.subject import Subject
+from fieldwise_rules.fields import Field, Fields
+from fieldwise_rules.kinds import BOOL, DOUBLE, INT, STRING, TIMESTAMP, list_of, map_of
 
 # Reads a field of a customer; None where he has no value.
 Read = Callable[[Subject], Any]
@@ -196,7 +196,8 @@ _SEALED: Final = {
     **dict.fromkeys(("postcode", "region"), f"{_PERSONAL}; plain is profile.place, its first three characters"),
 }  # fmt: skip
 
-FIELDS: Final = Fields([entry.field for entry in _ENTRIES], _SEALED)
+_SHOWN: Final = "ListTagFields shows the fields that rules may read"
+FIELDS: Final = Fields([entry.field for entry in _ENTRIES], _SEALED, _SHOWN)
 _READS: Final = tuple(entry.read for entry in _ENTRIES)
 
 

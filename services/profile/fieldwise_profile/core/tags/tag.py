@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from fieldwise_profile.core.cel.compiler import Rule, compiled
-from fieldwise_profile.core.cel.faults import RuleRefused, RuleStopped
-from fieldwise_profile.core.cel.fields import Fields
 from fieldwise_profile.core.purposes import Purpose
+from fieldwise_rules.compiler import Rule, compiled
+from fieldwise_rules.faults import RuleRefused, RuleStopped
+from fieldwise_rules.fields import Fields
 
 
 class TagState(IntEnum):

@@ -1,0 +1,1 @@
+"""What actions are worth, how well they are chosen, and what is said of them, beside the peers."""

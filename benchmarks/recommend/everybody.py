@@ -1,0 +1,194 @@
+"""Everybody at once: 100,000 simulated customers in a real installation, decided for in one job; the minutes it takes.
+
+Processes, sockets and databases are those of `fieldwise up`. Customers come from `packages/market`: 17 weeks of purchases and consents each, and nothing
+else of what they do, so that loading stays bearable. They get reps, budgets, models and prices as the demo does; then `decide-for-all` runs once. Only
+the job is timed for the target; loading, training and pricing are shown. What was decided is counted in recommend's own database.
+
+Loading takes a while, so the folder below the system's temporary one is kept, and a run that was stopped goes on where it was. Prices are solved anew
+each time, so that everybody is decided for anew.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+import fieldwise_client as fw
+from benchmarks.decide.company import Company, started
+from benchmarks.report import Row
+from fieldwise.allocation.v1.plan_pb2 import Account, TerritoryRules
+from fieldwise.allocation.v1.price_pb2 import Budget
+from fieldwise.allocation.v1.rep_pb2 import Rep
+from fieldwise.gateway.v1.gateway_service_pb2 import IngestEventsRequest
+from fieldwise.type.v1.money_pb2 import Money
+from fieldwise_client.demo import people
+from fieldwise_client.demo.loading import load
+from fieldwise_gateway.core.diversity import LEAVE_ALONE, Diversity, diversity
+from fieldwise_market.rows import Kind
+from fieldwise_market.world import make_world
+
+CUSTOMERS: Final = 100_000
+QUICK: Final = 2_000
+PER_WORLD: Final = 1_000
+DAYS: Final = 119
+START: Final = date(2017, 8, 28)
+PER_REP: Final = 400
+_BATCH: Final = 2_000
+_KEPT: Final = (Kind.PURCHASE, Kind.CONSENT)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What stands in recommend's database after the job."""
+
+    customers: int
+    left_alone: int
+    diversity: Diversity
+
+
+class Steps:
+    """How far the preparation of a folder is; kept in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "everybody.json"
+        self.seconds: dict[str, float] = json.loads(self._file.read_text()) if self._file.exists() else {}
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        begun = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - begun
+        self._file.write_text(json.dumps(self.seconds))
+
+    def done(self, name: str) -> bool:
+        return name in self.seconds
+
+
+def rows(*, quick: bool) -> Iterator[Row]:
+    customers = QUICK if quick else CUSTOMERS
+    folder = Path(tempfile.gettempdir()) / f"fieldwise-everybody-{customers}"
+    folder.mkdir(parents=True, exist_ok=True)
+    company = started(folder / "data")
+    try:
+        yield from _measured(company, Steps(folder), customers)
+    finally:
+        company.stop()
+
+
+def _measured(company: Company, steps: Steps, customers: int) -> Iterator[Row]:
+    _prepare(company, steps, customers)
+    with company.doors() as doors:
+        begun = time.monotonic()
+        doors.run_job("solve-prices", lambda _: None)
+        pricing = time.monotonic() - begun
+        prices = doors.prices()
+        assert prices is not None
+        begun = time.monotonic()
+        doors.run_job("decide-for-all", lambda _: None)
+        seconds = time.monotonic() - begun
+        known = doors.customers_known()
+    with fw.Client(company.gateway) as client:
+        catalogue = [action.name for action in client.actions().actions]
+    found = _decided(company.data, prices.name, catalogue)
+    yield Row(f"{known:,} customers decided for in one job: minutes", seconds / 60, "min")
+    yield Row("  decisions a second, stored", known / seconds, "1/s")
+    yield Row(
+        "  customers with an action or an explicit leave-alone",
+        100 * found.customers / known,
+        "%",
+        "must",
+        ">= 100",
+    )
+    yield Row("  of these with an action", 100 * (1 - found.left_alone / found.customers), "%")
+    most = 100 * found.diversity.most_frequent_share
+    yield Row("  most frequent action, of all actions given", most, "%", "must", "< 100")
+    yield Row("  entropy of the actions given", found.diversity.entropy_bits, "bit")
+    yield Row("  share of the catalogue given to somebody", 100 * found.diversity.coverage, "%")
+    yield Row("  prices for the same customers: minutes", pricing / 60, "min")
+    for name, taken in steps.seconds.items():
+        if not name.startswith("load-"):
+            yield Row(f"  prepared once, {name}: minutes", taken / 60, "min")
+    loading = sum(taken for name, taken in steps.seconds.items() if name.startswith("load-"))
+    yield Row("  prepared once, loading: minutes", loading / 60, "min")
+
+
+def _prepare(company: Company, steps: Steps, customers: int) -> None:
+    """Brings the installation to where prices can be solved; what is there already is not done again."""
+    with company.doors() as doors:
+        for seed in range(1, customers // PER_WORLD + 1):
+            if not steps.done(f"load-{seed}"):
+                with steps.step(f"load-{seed}"):
+                    load(doors.ingest, _batches(seed), lambda _: None)
+        reps = [
+            Rep(name=f"reps/r{n:03}", display_name="synthetic", hours_per_week=PER_REP / 60)
+            for n in range(max(1, customers // PER_REP))
+        ]
+        if not steps.done("staff"):
+            with steps.step("staff"):
+                doors.create_reps(reps)
+                doors.set_budgets(_budgets(customers))
+        if not steps.done("models"):
+            with steps.step("models"):
+                doors.run_job("train-models", lambda _: None)
+    if not steps.done("plan"):
+        with steps.step("plan"), fw.Client(company.gateway) as client:
+            plan = client.plan_territories(
+                list(_accounts(customers, reps)), rules=TerritoryRules(time_limit_seconds=5)
+            )
+            client.apply_plan(plan.name, timeout=60.0)
+
+
+def _name(seed: int, who: int) -> str:
+    return f"customers/w{seed}-{who}"
+
+
+def _batches(seed: int) -> Iterator[IngestEventsRequest]:
+    """Purchases and consents of one world of customers, by time."""
+    whole = make_world(seed, PER_WORLD, DAYS, START)
+    kept = replace(whole, rows=whole.rows[np.isin(whole.rows["kind"], _KEPT)])
+    events = list(kept.events())
+    for number, start in enumerate(range(0, len(events), _BATCH)):
+        yield IngestEventsRequest(batch_number=number, events=events[start : start + _BATCH])
+
+
+def _accounts(customers: int, reps: list[Rep]) -> Iterator[Account]:
+    """Everybody with the rep he is dealt to; a plan of its own is no matter of this benchmark."""
+    for n in range(customers):
+        name = _name(n // PER_WORLD + 1, n % PER_WORLD)
+        value = Money(currency_code="USD", micros=1_000_000)
+        yield Account(name=name, workload_hours=0.02, value=value, incumbent=reps[n % len(reps)].name)
+
+
+def _budgets(customers: int) -> list[Budget]:
+    return [
+        Budget(
+            resource="coupon-money",
+            unit="{currency}",
+            capacity=round(customers * people.COUPON_MONEY_PER_HOUSEHOLD),
+        ),
+        Budget(
+            resource="email-slots", unit="1", capacity=round(customers * people.EMAIL_SLOTS_PER_HOUSEHOLD)
+        ),
+    ]
+
+
+def _decided(data: Path, price_set: str, catalogue: list[str]) -> Decided:
+    """Counted in the database, by the request ids that the job gives."""
+    like = f"next/{price_set.replace('/', '-')}/%"
+    query = (
+        "select chosen_action, count(distinct customer) from decisions where request_id like ? and chosen_action <> '' "
+        "group by chosen_action"
+    )
+    with closing(sqlite3.connect(f"file:{data / 'recommend.sqlite'}?mode=ro", uri=True)) as connection:
+        counts: dict[str, int] = dict(connection.execute(query, (like,)).fetchall())
+    return Decided(sum(counts.values()), counts.get(LEAVE_ALONE, 0), diversity(counts, catalogue))

@@ -1,0 +1,1 @@
+"""What decisions really caused: comparisons with intervals, and when nothing can be said."""

@@ -1,0 +1,1 @@
+"""What actions add for whom, learned from choices that chance made."""
