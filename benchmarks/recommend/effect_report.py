@@ -110,6 +110,7 @@ def _people(draws: list[Draw]) -> Iterator[Row]:
         "median hours to a decision before, by now (planted: 4)", float(np.mean(before)), "x", "must", "> 3.5"
     )
     yield Row("retention by cohort: error", float(max(map(_retention_error, draws))), "", "must", "<= 0")
+    yield Row("repurchase by cohort: error", float(max(map(_repurchase_error, draws))), "", "must", "<= 0")
     opened = draws[0].report.acting.actions[0].said["opened"]
     yield Row("opened, joined to the decision", opened.count, "decisions", "must", "> 0")
 
@@ -131,6 +132,17 @@ def _retention_error(draw: Draw) -> float:
     return max(
         abs(period.retained.value - share) for period, share in zip(cohort.periods, naive, strict=True)
     )
+
+
+def _repurchase_error(draw: Draw) -> float:
+    world, (cohort,) = draw.world.experience, draw.report.cohorts
+    worst = 0.0
+    for month, period in enumerate(cohort.periods):
+        here = slice(month * cohort.customers, (month + 1) * cohort.customers)
+        bought = world.flags[here] & BOUGHT > 0
+        twice = world.purchase_days[here] >= 2
+        worst = max(worst, abs(period.bought_again.value - float(twice.sum() / bought.sum())))
+    return worst
 
 
 def _foreseen(draws: list[Draw]) -> Iterator[Row]:

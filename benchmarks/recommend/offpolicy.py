@@ -10,7 +10,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.recommend import offpolicy_trial
 from benchmarks.recommend.offpolicy_world import Case, Log, a_case, a_log
 from benchmarks.report import Row
 from fieldwise_recommend.core.offpolicy.choices import Choices
@@ -58,7 +57,6 @@ def rows(*, quick: bool) -> Iterator[Row]:
     # Of twenty policies a share says little.
     yield from _coverage(large, "20,000 rows", "info" if quick else "must")
     yield from _returning(40 if quick else 400)
-    yield from offpolicy_trial.rows()
 
 
 def _measured(case: Case, count: int, seed: int) -> _Measured:

@@ -14,9 +14,10 @@ import random
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import grpc
 
@@ -40,19 +41,41 @@ _KINDS: Final = (
     OutcomeKind.OUTCOME_KIND_DECLINED,
     OutcomeKind.OUTCOME_KIND_OPENED,
 )
+_OF_MAILS: Final = ("OUTCOME_KIND_OPENED", "OUTCOME_KIND_PURCHASED")
+
+
+class Happened(NamedTuple):
+    """One outcome; the message is built when it is sent, because a million messages take gigabytes."""
+
+    number: int
+    source: str
+    decision: str
+    kind: OutcomeKind.ValueType
+    at: int
+    micros: int
+
+    @property
+    def event(self) -> Event:
+        event = Event(event_id=f"o{self.number}", source=self.source, customer="customers/1")
+        event.event_time.FromSeconds(self.at)
+        event.outcome.decision, event.outcome.kind = self.decision, self.kind
+        if self.micros:
+            event.outcome.amount.currency_code, event.outcome.amount.micros = "USD", self.micros
+        return event
 
 
 @dataclass
 class Truth:
-    """What must be found: outcomes and micros of each decision."""
+    """What must be found: outcomes and micros of each decision, and its outcomes by kind."""
 
     count: dict[str, int] = field(default_factory=dict)
     micros: dict[str, int] = field(default_factory=dict)
+    kinds: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def add(self, event: Event) -> None:
-        name = event.outcome.decision
-        self.count[name] = self.count.get(name, 0) + 1
-        self.micros[name] = self.micros.get(name, 0) + event.outcome.amount.micros
+    def add(self, one: Happened) -> None:
+        self.count[one.decision] = self.count.get(one.decision, 0) + 1
+        self.micros[one.decision] = self.micros.get(one.decision, 0) + one.micros
+        self.kinds[one.decision, OutcomeKind.Name(one.kind)] += 1
 
 
 @dataclass
@@ -62,6 +85,15 @@ class Told:
     recorded: int = 0
     duplicates: int = 0
     unanswered: int = 0
+
+
+@dataclass
+class Back:
+    """What was read back of a sample of decisions: how many are wrong, complete in opened and bought, and replay identically."""
+
+    wrong: int = 0
+    joined: int = 0
+    replayed: int = 0
 
 
 def rows(*, quick: bool = False) -> Iterator[Row]:
@@ -80,7 +112,7 @@ def rows(*, quick: bool = False) -> Iterator[Row]:
             _send(service, batch, told)
         seconds = time.perf_counter() - begun
         used += cpu_seconds([service.process.pid])
-        wrong, replayed = _read_back(service, chance.sample(names, sample), truth)
+        back = _read_back(service, chance.sample(names, sample), truth)
         kept, money = _totals(service)
     sent = sum(map(len, batches))
     yield Row("outcomes sent, duplicates included", sent, "count")
@@ -90,10 +122,11 @@ def rows(*, quick: bool = False) -> Iterator[Row]:
     yield Row("outcomes kept less outcomes that happened", abs(kept - outcomes), "count", "must", "<= 0")
     missing = abs(money - sum(truth.micros.values())) / 1e6
     yield Row("money kept less money that came in", missing, "USD", "must", "<= 0")
-    yield Row(
-        f"decisions of {sample} with another count or sum than the truth", wrong, "count", "must", "<= 0"
-    )
-    yield Row(f"decisions of {sample} that replay in every byte", replayed, "count", "must", f">= {sample}")
+    of = f"of {sample} decisions"
+    yield Row(f"{of}, with another count or sum than the truth", back.wrong, "count", "must", "<= 0")
+    joined = f"{of}, with every opened and every bought outcome joined"
+    yield Row(joined, back.joined, "count", "must", f">= {sample}")
+    yield Row(f"{of}, that replay in every byte", back.replayed, "count", "must", f">= {sample}")
     yield Row("answers: recorded for the first time", told.recorded, "count")
     yield Row("answers: recorded before", told.duplicates, "count")
     yield Row("outcomes a second, kill and start included", sent / seconds, "1/s")
@@ -112,19 +145,21 @@ def _decided(service: shop.Service, chance: random.Random, count: int) -> list[s
     return names
 
 
-def _batches(chance: random.Random, names: Sequence[str], outcomes: int, truth: Truth) -> list[list[Event]]:
+def _batches(
+    chance: random.Random, names: Sequence[str], outcomes: int, truth: Truth
+) -> list[list[Happened]]:
     """All that is sent, in order; each outcome happened once, whatever is sent."""
-    in_order: list[Event] = []
-    late: list[Event] = []
+    in_order: list[Happened] = []
+    late: list[Happened] = []
     for number in range(outcomes):
-        event = _event(chance, chance.choice(names), number)
-        truth.add(event)
-        (late if chance.random() < LATE else in_order).append(event)
+        one = _happened(chance, chance.choice(names), number)
+        truth.add(one)
+        (late if chance.random() < LATE else in_order).append(one)
     stream = in_order + late
-    again = [event for event in stream if chance.random() < SENT_TWICE]
+    again = [one for one in stream if chance.random() < SENT_TWICE]
     later = again[len(again) // 2 :]
-    soon = {event.event_id for event in again[: len(again) // 2]}
-    sent = [event for each in stream for event in ((each, each) if each.event_id in soon else (each,))]
+    soon = {one.number for one in again[: len(again) // 2]}
+    sent = [one for each in stream for one in ((each, each) if each.number in soon else (each,))]
     # Inserting one by one into a million takes minutes: those sent again later are shuffled into the last tenth.
     tail = len(sent) - len(sent) // 10
     mixed = sent[tail:] + later
@@ -133,21 +168,18 @@ def _batches(chance: random.Random, names: Sequence[str], outcomes: int, truth: 
     return [sent[start : start + BATCH] for start in range(0, len(sent), BATCH)]
 
 
-def _event(chance: random.Random, decision: str, number: int) -> Event:
-    event = Event(event_id=f"o{number}", source=chance.choice(("fieldwise", "pos")), customer="customers/1")
-    event.event_time.FromSeconds(shop.NOW + chance.randrange(60 * shop.DAY))
-    event.outcome.decision, event.outcome.kind = decision, chance.choice(_KINDS)
-    if event.outcome.kind == OutcomeKind.OUTCOME_KIND_PURCHASED:
-        event.outcome.amount.currency_code = "USD"
-        event.outcome.amount.micros = chance.randrange(10**6, 10**8)
-    return event
+def _happened(chance: random.Random, decision: str, number: int) -> Happened:
+    kind = chance.choice(_KINDS)
+    bought = kind == OutcomeKind.OUTCOME_KIND_PURCHASED
+    source, at = chance.choice(("fieldwise", "pos")), shop.NOW + chance.randrange(60 * shop.DAY)
+    return Happened(number, source, decision, kind, at, chance.randrange(10**6, 10**8) if bought else 0)
 
 
-def _killed_with(service: shop.Service, batch: Sequence[Event], seconds: float) -> bool:
+def _killed_with(service: shop.Service, batch: Sequence[Happened], seconds: float) -> bool:
     """SIGKILL so long after the batch was sent; whether its answer was lost."""
     lost = False
     with grpc.insecure_channel(service.address, options=_OPTIONS) as channel:
-        call = RecommendServiceStub(channel).RecordOutcomes.future(wire.RecordOutcomesRequest(events=batch))
+        call = RecommendServiceStub(channel).RecordOutcomes.future(_request(batch))
         killer = threading.Timer(seconds, service.kill)
         killer.start()
         try:
@@ -159,25 +191,30 @@ def _killed_with(service: shop.Service, batch: Sequence[Event], seconds: float) 
     return lost
 
 
-def _send(service: shop.Service, batch: Sequence[Event], told: Told) -> None:
+def _send(service: shop.Service, batch: Sequence[Happened], told: Told) -> None:
     with grpc.insecure_channel(service.address, options=_OPTIONS) as channel:
-        request = wire.RecordOutcomesRequest(events=batch)
+        request = _request(batch)
         answer = RecommendServiceStub(channel).RecordOutcomes(request, wait_for_ready=True)
     told.recorded += answer.recorded
     told.duplicates += answer.duplicates
 
 
-def _read_back(service: shop.Service, names: Sequence[str], truth: Truth) -> tuple[int, int]:
-    """How many decisions have another count or sum than the truth, and how many replay identically."""
-    wrong = replayed = 0
+def _request(batch: Sequence[Happened]) -> wire.RecordOutcomesRequest:
+    return wire.RecordOutcomesRequest(events=[one.event for one in batch])
+
+
+def _read_back(service: shop.Service, names: Sequence[str], truth: Truth) -> Back:
+    back = Back()
     with grpc.insecure_channel(service.address, options=_OPTIONS) as channel:
         stub = RecommendServiceStub(channel)
         for name in names:
             found = stub.GetDecision(wire.GetDecisionRequest(name=name)).outcomes
             sums = (len(found), sum(each.amount.micros for each in found))
-            wrong += sums != (truth.count.get(name, 0), truth.micros.get(name, 0))
-            replayed += stub.ReplayDecision(wire.ReplayDecisionRequest(name=name)).identical
-    return wrong, replayed
+            back.wrong += sums != (truth.count.get(name, 0), truth.micros.get(name, 0))
+            kinds = Counter(each.kind for each in found)
+            back.joined += all(kinds[kind] == truth.kinds[name, kind] for kind in _OF_MAILS)
+            back.replayed += stub.ReplayDecision(wire.ReplayDecisionRequest(name=name)).identical
+    return back
 
 
 def _totals(service: shop.Service) -> tuple[int, int]:

@@ -23,6 +23,7 @@ POLICY = pb.ContactPolicy(
     quiet_hours=[pb.QuietHours(start_minute=1260, end_minute=480, weekdays=[6, 7], channels=["call"])],
     suppressions=[pb.SuppressionRule(event=pb.CONTACT_EVENT_REFUSED, count=3, window_days=30, rest_days=60)],
     immediate_channels=["email"],
+    consent_required=True,
     time_zone="Europe/Paris",
     actor="ann",
 )
@@ -54,6 +55,7 @@ def test_a_policy_is_told_in_words(run: Run) -> None:
         "quiet Sat Sun 21:00 to 08:00 Europe/Paris for call",
         "60 days of rest after 3 x refused in 30 days",
         "carried out at once: email",
+        "who was never asked is treated as who refused",
         "without consent to be decided about, the same for everybody: no channel",
     ]
 

@@ -347,6 +347,7 @@ class FakeRecommend(recommend_grpc.RecommendServiceServicer):
                     provenance_pb2.Part(name="recommend", state=provenance_pb2.PART_STATE_FRESH),
                 ],
                 trace_id=inputs.trace_id,
+                decision_time=inputs.decision_time,
             )
             self.decided[inputs.request_id] = (inputs.fingerprint, decision)
         return recommend_pb.Decided(
@@ -356,7 +357,11 @@ class FakeRecommend(recommend_grpc.RecommendServiceServicer):
     async def GetDecision(self, request: Any, context: Any) -> Any:
         for _, decision in self.decided.values():
             if decision.name == request.name:
-                return decision
+                answer = decision_pb2.Decision()
+                answer.CopyFrom(decision)
+                if request.explain:
+                    answer.counterfactuals.add(input="pacing", from_value=1.0, to_value=2.0)
+                return answer
         await context.abort(grpc.StatusCode.NOT_FOUND, f"{request.name} does not exist")
         return None
 

@@ -85,6 +85,25 @@ async def test_a_repeated_outcome_is_answered_with_the_times_that_are_stored(wor
     assert again.event == first.event
 
 
+async def test_an_outcome_from_before_its_decision_is_refused_and_leaves_its_id_free(world: World) -> None:
+    name = await decision_name(world)
+    request = pb.RecordOutcomeRequest(request_id="o1", decision=name, kind=event_pb2.OUTCOME_KIND_ACTED)
+    request.event_time.FromJsonString("2017-12-24T23:58:59Z")
+    fault = await fault_of(world.gateway.RecordOutcome(request))
+    assert (fault.reason, fault.violations[0].field) == ("OUTCOME_BEFORE_DECISION", "event_time")
+    assert not world.fakes.profile.batches
+    request.event_time.FromJsonString("2017-12-24T23:59:00Z")  # clocks may differ by a minute
+    assert not (await world.gateway.RecordOutcome(request)).duplicate
+
+
+async def test_an_explanation_is_asked_of_recommend(world: World) -> None:
+    name = await decision_name(world)
+    plain = await world.gateway.GetDecision(pb.GetDecisionRequest(name=name))
+    explained = await world.gateway.GetDecision(pb.GetDecisionRequest(name=name, explain=True))
+    assert not plain.decision.counterfactuals
+    assert [each.input for each in explained.decision.counterfactuals] == ["pacing"]
+
+
 async def test_recording_an_outcome_ends_its_call_to_profile_in_order(world: World) -> None:
     name = await decision_name(world)
     request = pb.RecordOutcomeRequest(request_id="o1", decision=name, kind=event_pb2.OUTCOME_KIND_ACTED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,9 @@ from fieldwise.recommend.v1.decision_pb2 import VERDICT_LEAVE_ALONE, DecisionInp
 from fieldwise_recommend.core.catalogue import LEAVE_ALONE
 from fieldwise_recommend.core.choice import Options, choose, draw_of, in_control_group, probabilities
 from fieldwise_recommend.core.policy import Policy
+from fieldwise_recommend.core.ranking import decide
 from fieldwise_recommend.core.situation import Chance
+from fieldwise_recommend.situation import chance_of, prices_of, supply_of
 from tests.recommend.recommend_builders import inputs_for, made_from, prices, random_inputs, random_prices
 
 
@@ -58,15 +61,99 @@ def test_costly_actions_are_never_chosen_by_chance() -> None:
         assert made.ruling.chosen.action.explorable or made.decision.chosen_action == best
 
 
-@given(st.integers(1, 12), st.data())
-def test_a_draw_falls_only_on_what_has_probability(count: int, data: st.DataObject) -> None:
-    alone = data.draw(st.integers(0, count - 1))
-    others = data.draw(st.sets(st.integers(0, count - 1)))
-    options = Options(0, alone, sorted(others | {alone}))
-    chance = Chance(
-        data.draw(st.booleans()), data.draw(st.floats(0, 0.999)), data.draw(st.floats(0, 0.9999999))
-    )
+@st.composite
+def choices(draw: st.DrawFn) -> tuple[int, Options]:
+    """So many candidates, and which of them chance may choose."""
+    count = draw(st.integers(1, 60))
+    alone = draw(st.integers(0, count - 1))
+    others = draw(st.sets(st.integers(0, count - 1)))
+    return count, Options(0, alone, sorted(others | {alone}))
+
+
+FLOORS = st.none() | st.floats(0, 0.0099)
+
+
+@given(choices(), st.booleans(), st.floats(0, 0.999), st.floats(0, 0.9999999), FLOORS)
+def test_a_draw_falls_only_on_what_has_probability(
+    made: tuple[int, Options], control: bool, exploration: float, draw: float, floor: float | None
+) -> None:
+    count, options = made
+    chance = Chance(control, exploration, draw, floor=floor)
     assert probabilities(options, chance, count)[choose(options, chance)] > 0
+
+
+@given(choices(), st.booleans(), st.floats(0, 0.999), st.floats(0, 0.0099))
+def test_probabilities_add_up_to_one_exactly_and_none_is_below_the_floor(
+    made: tuple[int, Options], control: bool, exploration: float, floor: float
+) -> None:
+    count, options = made
+    chances = probabilities(options, Chance(control, exploration, 0.5, floor=floor), count)
+    assert math.fsum(chances) == sum(chances) == sum(reversed(chances)) == 1.0
+    if exploration and not control:
+        assert all(chances[index] >= floor for index in options.explorable)
+
+
+@given(choices(), st.floats(0, 0.999), st.floats(0, 0.0099))
+def test_the_draws_that_fall_on_a_candidate_are_as_many_as_its_probability_says(
+    made: tuple[int, Options], exploration: float, floor: float
+) -> None:
+    """The ends of each candidate's stretch of draws are looked for where the stated probabilities put them."""
+    count, options = made
+    chances = probabilities(options, Chance(False, exploration, 0.0, floor=floor), count)
+    width = max((chances[index] for index in options.explorable if index != options.best), default=0.0)
+    for place, index in enumerate(options.explorable if width else ()):
+        for inside in (place * width, (place + 1) * width - 2.0**-53):
+            assert choose(options, Chance(False, exploration, inside, floor=floor)) == index
+
+
+def test_frequencies_over_100000_draws_equal_the_stated_probabilities() -> None:
+    for exploration, floor, explorable in ((0.3, 0.0, (0, 2, 3)), (0.02, 0.009, (1, 2, 4, 5, 6, 7))):
+        options = Options(0, explorable[-1], explorable)
+        stated = probabilities(options, Chance(False, exploration, 0.0, floor=floor), 8)
+        draws, counts = 100_000, Counter[int]()
+        for number in range(draws):
+            chance = Chance(False, exploration, draw_of(f"decisions/{floor}/{number}"), floor=floor)
+            counts[choose(options, chance)] += 1
+        possible = {index: share * draws for index, share in enumerate(stated) if share}
+        assert counts.keys() <= possible.keys()
+        chi_square = sum((counts[index] - value) ** 2 / value for index, value in possible.items())
+        # 0.999 quantile for 6 degrees of freedom, the most there are; the draws are hashes of fixed names.
+        assert chi_square < 22.5, (exploration, floor, chi_square)
+
+
+def test_chance_chooses_nothing_that_is_much_worse_than_the_best_and_nothing_irreversible() -> None:
+    free = made_from(inputs_for("customers/1"), prices(), Policy(exploration=0.5, control_share=0))
+    open_ = [each for each in free.ruling.candidates if each.probability > 0]
+    gaps = sorted(free.ruling.candidates[0].account.value - each.account.value for each in open_)
+    assert gaps[0] == 0 < gaps[1]
+    dearest = gaps[-1] - 1
+    policy = Policy(exploration=0.5, control_share=0, dearest=dearest)
+    guarded = made_from(inputs_for("customers/1"), prices(), policy)
+    kept = {each.action.name for each in guarded.ruling.candidates if each.probability > 0}
+    near = {
+        each.action.name
+        for each in open_
+        if free.ruling.candidates[0].account.value - each.account.value <= dearest
+    }
+    assert kept == near < {each.action.name for each in open_}
+    offers = [
+        offer._replace(action=replace(offer.action, irreversible=not offer.action.is_leave_alone))
+        for offer in free.case.offers
+    ]
+    ruling = decide(
+        offers, [], free.case.situation, supply_of(free.inputs, prices_of(prices())), chance_of(free.inputs)
+    )
+    explored = {each.action.name for each in ruling.candidates[1:] if each.probability > 0}
+    assert explored <= {LEAVE_ALONE}
+
+
+def test_a_decision_made_before_there_was_a_floor_replays_with_its_own_probabilities() -> None:
+    made = made_from(inputs_for("customers/1"), prices(), Policy(exploration=0.1, control_share=0))
+    made.inputs.ClearField("exploration_floor")
+    chance = chance_of(made.inputs)
+    options = Options(0, 6, range(7))
+    assert chance.floor is None
+    assert probabilities(options, chance, 7)[3] == 0.1 / 7
 
 
 def test_the_control_group_has_the_stated_share_and_never_changes() -> None:

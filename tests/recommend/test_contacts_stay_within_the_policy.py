@@ -29,7 +29,7 @@ from fieldwise_recommend.core.catalogue import Action
 from fieldwise_recommend.core.contact_policy.book import ANSWERED, REACHED, Book, Remark
 from fieldwise_recommend.core.contact_policy.policy import ContactPolicy, Quiet, Suppression, faults_of
 from fieldwise_recommend.core.contact_policy.quiet import spans
-from fieldwise_recommend.core.contact_policy.terms import DAY, Cap, Contact, Span, Terms, after_quiet
+from fieldwise_recommend.core.contact_policy.terms import DAY, Cap, Contact, Span, Terms, after_quiet, reached
 from fieldwise_runtime.errors import from_rpc_error
 from tests.recommend.recommend_builders import NOW, PLAIN, batch, connected, in_file, inputs_for, prices
 
@@ -72,7 +72,7 @@ class Served:
 
 @asynccontextmanager
 async def served(url: str, zone: str = "UTC") -> AsyncIterator[Served]:
-    async with connected(url, replace(PLAIN, time_zone=ZoneInfo(zone))) as channel:
+    async with connected(url, replace(PLAIN, time_zone=zone)) as channel:
         yield Served(channel)
 
 
@@ -120,7 +120,7 @@ def test_no_window_of_any_cap_ever_holds_more_contacts(
         moment += hours * 3600
         card = book.card("c", moment)
         known = () if card is None else card.contacts(moment, caps)
-        terms = Terms(moment, tuple(caps), known)
+        terms = Terms(moment, reached(caps, known, moment), known)
         if terms.refusal(action) is None:
             contact = Contact(action.channel, action.family, terms.time_for(action, moment + ahead * 3600))
             book.add("c", contact)
@@ -370,6 +370,25 @@ async def test_who_did_not_consent_gets_only_what_is_the_same_for_everybody_and_
     # Nothing but the name tells one of them from another.
     assert [each.value for each in general.actions] == [each.value for each in other.actions]
     assert not general.predictions
+
+
+async def test_who_was_never_asked_is_treated_as_who_refused_where_consent_is_required(
+    tmp_path: Path,
+) -> None:
+    def unasked(customer: str) -> DecisionInputs:
+        made = at(NOW, customer)
+        made.profile.consent_assumed = True
+        return made
+
+    async with served(in_file(tmp_path)) as both:
+        (allowed,) = await both.decide(unasked("customers/1"))
+        await both.allow(consent_required=True)
+        (refused, asked) = await both.decide(unasked("customers/2"), at(NOW, "customers/3"))
+        replayed = await both.actions.ReplayDecision(wire.ReplayDecisionRequest(name=refused.name))
+    assert len(reaching([allowed, asked])) == 2
+    assert codes(refused) == {"CONSENT_WITHHELD"}
+    assert not refused.predictions
+    assert replayed.identical
 
 
 # The policy

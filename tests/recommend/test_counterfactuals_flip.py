@@ -102,6 +102,22 @@ def test_the_others_are_told_what_they_lack_to_the_micro() -> None:
     assert refused == {each.action: each.code for each in decision.rejected}
 
 
+def test_effects_that_were_measured_for_him_are_the_ones_changes_are_found_with() -> None:
+    inputs = inputs_for()
+    made = made_from(inputs, prices(), NO_LUCK)
+    inputs.price_set.CopyFrom(prices())
+    inputs.measured_effects.add(action="actions/coupon-win-back", added_micros=20_000_000, basis="policies/1")
+    made.decision.Clear()
+    case = case_of(inputs, CATALOGUE)
+    rule(inputs, case, prices_of(inputs.price_set), made.decision, "USD")
+    asyncio.run(explain(made.decision, inputs, CATALOGUE, "USD"))
+    for each in stated(made.decision):
+        assert chosen_with(inputs, each.input, each.to_value) == each.becomes_action, each
+    (why,) = [each for each in made.decision.why_not if each.action == "actions/coupon-win-back"]
+    assert (why.counterfactual.input, why.counterfactual.to_value) == ("facts/days_since_purchase", 14.0)
+    assert why.gap.micros < 0
+
+
 def test_a_control_customer_is_told_what_he_would_have_got() -> None:
     inputs = inputs_for()
     decision = explained(inputs, prices(), Policy(control_share=0.999999, exploration=0.0))

@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from fieldwise_recommend.settings import Settings
 from fieldwise_recommend.store import metadata
 from fieldwise_recommend.store_catalogue import catalogue_drafts, catalogue_releases
+from fieldwise_recommend.store_contacts import contacts, policies
+from fieldwise_recommend.store_pacing import openings
 from fieldwise_runtime import migrations
 from fieldwise_runtime.settings import SettingsError, load
 
@@ -28,6 +30,8 @@ def test_bad_settings_are_all_named() -> None:
         "FIELDWISE_RECOMMEND_CONTROL_SHARE": "1.0",
         "FIELDWISE_RECOMMEND_EXPLORATION": "nan",
         "FIELDWISE_RECOMMEND_PACING": "fast",
+        "FIELDWISE_RECOMMEND_EXPLORATION_FLOOR": "0.01",
+        "FIELDWISE_TIME_ZONE": "Paris",
     }
     with pytest.raises(SettingsError) as refused:
         load(Settings, environment)
@@ -37,6 +41,7 @@ def test_bad_settings_are_all_named() -> None:
 def test_defaults_are_a_small_control_group_and_little_chance() -> None:
     policy = load(Settings, {}).policy
     assert (policy.control_share, policy.exploration, policy.pacing) == (0.05, 0.02, 1.0)
+    assert (policy.floor, policy.dearest, policy.pacing_gain) == (0.001, 10_000_000, 4.0)
 
 
 def test_a_database_that_was_not_prepared_is_refused_with_its_cure(tmp_path: Path) -> None:
@@ -57,7 +62,14 @@ def test_the_migrated_database_has_the_tables_of_the_store(database_url: str) ->
     url = database_url.replace("postgresql://", "postgresql+psycopg://")
     engine = sa.create_engine(url)
     found = sa.inspect(engine)
-    for table in (*metadata.tables.values(), catalogue_drafts, catalogue_releases):
+    for table in (
+        *metadata.tables.values(),
+        catalogue_drafts,
+        catalogue_releases,
+        contacts,
+        policies,
+        openings,
+    ):
         columns = {column["name"]: column["nullable"] for column in found.get_columns(table.name)}
         assert columns == {column.name: bool(column.nullable) for column in table.columns}
         assert found.get_pk_constraint(table.name)["constrained_columns"] == [

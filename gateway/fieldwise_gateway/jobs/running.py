@@ -18,6 +18,7 @@ from fieldwise_gateway.jobs.carrying import carry_outcomes
 from fieldwise_gateway.jobs.deciding import Told, decide_for_all
 from fieldwise_gateway.jobs.due import WEEKLY_SALES, Due, begin_to_count, due_trainings
 from fieldwise_gateway.jobs.measuring import measure_results
+from fieldwise_gateway.jobs.pairing import learn_pairs
 from fieldwise_gateway.jobs.pricing import solve_prices
 from fieldwise_gateway.jobs.store import JobStore
 from fieldwise_gateway.jobs.training import refresh_model, train_models
@@ -46,6 +47,7 @@ class Jobs:
             "report-tags": self._upkeep(upkeep.report_tags),
             "apply-retention": self._upkeep(upkeep.apply_retention),
             "measure-results": self._upkeep(measure_results),
+            "learn-pairs": self._upkeep(learn_pairs),
             "finish-erasures": self._upkeep(upkeep.finish_erasures),
             "decide-for-all": self._decide_for_all,
         }

@@ -37,6 +37,7 @@ AGAIN_AFTER = {
     "fit-lifecycle": timedelta(weeks=1),
     "measure-accuracy": timedelta(weeks=1),
     "report-tags": timedelta(weeks=4),
+    "learn-pairs": timedelta(weeks=1),
 }
 RETENTION_AFTER = timedelta(days=1)
 RESULTS_AFTER = timedelta(days=1)

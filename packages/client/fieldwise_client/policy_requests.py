@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from google.longrunning import operations_pb2
+
 from fieldwise.recommend.v1 import policy_pb2, policy_service_pb2
+from fieldwise_client.names import new_request_id, resource
 from fieldwise_client.recommend_requests import of_recommend
 
 EVALUATE_POLICY = of_recommend("PolicyService", "EvaluatePolicy", policy_service_pb2.EvaluatePolicyResponse)
+TRAIN_POLICY = of_recommend("PolicyService", "TrainPolicy", operations_pb2.Operation)
+LIST_VERSIONS = of_recommend(
+    "PolicyService", "ListPolicyVersions", policy_service_pb2.ListPolicyVersionsResponse
+)
+RELEASE_VERSION = of_recommend("PolicyService", "ReleasePolicyVersion", policy_pb2.PolicyVersion)
+WITHDRAW_POLICY = of_recommend("PolicyService", "WithdrawPolicy", policy_service_pb2.WithdrawPolicyResponse)
+TRAIN_SECONDS = 3_600.0
 # A million decisions.
 EVALUATE_SECONDS = 600.0
 
@@ -34,3 +44,15 @@ def evaluate_policy(
     if until is not None:
         request.end_time.FromDatetime(until)
     return request
+
+
+def train_policy(since: datetime | None, request_id: str | None) -> policy_service_pb2.TrainPolicyRequest:
+    request = policy_service_pb2.TrainPolicyRequest(request_id=request_id or new_request_id())
+    if since is not None:
+        request.start_time.FromDatetime(since)
+    return request
+
+
+def release_policy(version: str) -> policy_service_pb2.ReleasePolicyVersionRequest:
+    """Takes ``policies/3`` or ``3``."""
+    return policy_service_pb2.ReleasePolicyVersionRequest(name=resource("policies", version))

@@ -15,6 +15,7 @@ from fieldwise_client import contact_requests as of_contacts
 from fieldwise_client import effect_requests as of_effects
 from fieldwise_client import policy_requests as of_policies
 from fieldwise_client import recommend_requests as of_actions
+from fieldwise_client.allocation_requests import finished
 from fieldwise_client.caller import Caller
 
 
@@ -86,6 +87,33 @@ class RecommendCalls(Caller):
         """
         request = of_policies.evaluate_policy(policies, since, until, reward, confidence)
         return self._send(of_policies.EVALUATE_POLICY, request, timeout)
+
+    def train_policy(
+        self,
+        *,
+        since: datetime | None = None,
+        request_id: str | None = None,
+        timeout: float = of_policies.TRAIN_SECONDS,
+    ) -> policy_pb2.PolicyVersion:
+        """Learn what actions add for whom from decisions that chance made, and wait for it; nothing is released."""
+        request = of_policies.train_policy(since, request_id)
+        return self._lead(
+            finished(of_policies.TRAIN_POLICY, request, policy_pb2.PolicyVersion, self._within(timeout))
+        )
+
+    def policy_versions(self, *, timeout: float | None = None) -> Iterator[policy_pb2.PolicyVersion]:
+        """Learned policies, the newest first."""
+        request = policy_service_pb2.ListPolicyVersionsRequest()
+        for page in self._pages(of_policies.LIST_VERSIONS, request, self._within(timeout)):
+            yield from page.policy_versions
+
+    def release_policy(self, version: str, *, timeout: float | None = None) -> policy_pb2.PolicyVersion:
+        """Decide with the effects that a version measured from now on."""
+        return self._send(of_policies.RELEASE_VERSION, of_policies.release_policy(version), timeout)
+
+    def withdraw_policy(self, *, timeout: float | None = None) -> policy_service_pb2.WithdrawPolicyResponse:
+        """Decide with the stated effects again."""
+        return self._send(of_policies.WITHDRAW_POLICY, policy_service_pb2.WithdrawPolicyRequest(), timeout)
 
     # Contacts
 

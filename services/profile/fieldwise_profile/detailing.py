@@ -43,6 +43,14 @@ def add_details(
     profile.plain.CopyFrom(profile_pb2.PlainFacts(**state.plain._asdict()))
 
 
+def add_occasions(profile: profile_pb2.Profile, state: State) -> None:
+    """Of what is plain, what decisions ask for: the birthday and the coarse place."""
+    plain = state.plain
+    if plain.birth_month or plain.place:
+        profile.plain.birth_month, profile.plain.birth_day = plain.birth_month, plain.birth_day
+        profile.plain.place = plain.place
+
+
 def add_words(profile: profile_pb2.Profile, state: State) -> None:
     """The words he searched for."""
     profile.searched.extend(

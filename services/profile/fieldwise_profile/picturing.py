@@ -177,6 +177,8 @@ class Pictures:
             detailing.add_details(profile, state, bought, seen, sight.popular.tiers)
             if sight.shows_words:
                 detailing.add_words(profile, state)
+        else:
+            detailing.add_occasions(profile, state)
         for addition in self._additions:
             addition.add(profile, state, bought, sight)
 

@@ -17,12 +17,14 @@ from fieldwise.recommend.v1 import (
     catalogue_service_pb2,
     contact_service_pb2,
     effect_service_pb2,
+    pair_service_pb2,
     policy_service_pb2,
     recommend_service_pb2,
 )
 from fieldwise.recommend.v1.catalogue_service_pb2_grpc import add_CatalogueServiceServicer_to_server
 from fieldwise.recommend.v1.contact_service_pb2_grpc import add_ContactPolicyServiceServicer_to_server
 from fieldwise.recommend.v1.effect_service_pb2_grpc import add_EffectServiceServicer_to_server
+from fieldwise.recommend.v1.pair_service_pb2_grpc import add_PairServiceServicer_to_server
 from fieldwise.recommend.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
 from fieldwise.recommend.v1.recommend_service_pb2_grpc import add_RecommendServiceServicer_to_server
 from fieldwise_executor.local import LocalExecutor
@@ -33,12 +35,14 @@ from fieldwise_recommend.drafting import Drafting
 from fieldwise_recommend.effects import Effects
 from fieldwise_recommend.erasing import Eraser
 from fieldwise_recommend.evaluating import Evaluating
+from fieldwise_recommend.pairing import Pairing
 from fieldwise_recommend.publishing import Publishing, opened
 from fieldwise_recommend.replay import Archive
 from fieldwise_recommend.results import Results
 from fieldwise_recommend.servicer.catalogue import CatalogueWire
 from fieldwise_recommend.servicer.contacts import ContactWire
 from fieldwise_recommend.servicer.effects import EffectWire
+from fieldwise_recommend.servicer.pairs import PairWire
 from fieldwise_recommend.servicer.policies import PolicyWire
 from fieldwise_recommend.servicer.recommend import Recommend
 from fieldwise_recommend.settings import Settings
@@ -48,10 +52,14 @@ from fieldwise_recommend.store_catalogue import CatalogueStore
 from fieldwise_recommend.store_contacts import ContactStore
 from fieldwise_recommend.store_experience import ExperienceStore
 from fieldwise_recommend.store_pacing import OpeningStore
+from fieldwise_recommend.store_pairs import PairStore
+from fieldwise_recommend.store_policies import PolicyStore
+from fieldwise_recommend.training import Training
 from fieldwise_recommend.valuing import Valuer
-from fieldwise_runtime import logs, loops, migrations, server, tracing
+from fieldwise_runtime import logs, loops, migrations, operations, server, tracing
 from fieldwise_runtime.database import Database, Durability
 from fieldwise_runtime.errors import FieldwiseError
+from fieldwise_runtime.operations import Operations
 from fieldwise_runtime.settings import SettingsError, load
 from fieldwise_runtime.single import Single
 
@@ -90,10 +98,16 @@ async def wired(settings: Settings, body: bytes) -> server.Service:
     workers = LocalExecutor(_WORKERS)
     window = settings.result_days
     effects = Effects(BaselineStore(database), workers, settings.database_url, settings.currency, window)
-    policies = PolicyWire(Evaluating(workers, settings.database_url))
     life = CatalogueStore(database)
     policy = settings.policy
-    in_force = InForce(await opened(life, body))
+    in_force = InForce(await opened(life, body), zone=settings.zone)
+    running = Operations(database)
+    await running.recover()
+    training = Training(PolicyStore(database), running, workers, in_force, settings.database_url)
+    await training.open()
+    policies = PolicyWire(Evaluating(workers, settings.database_url), training)
+    pairing = Pairing(PairStore(database), workers, in_force)
+    await pairing.open()
     changing = asyncio.Lock()
     catalogue = CatalogueWire(
         Drafting(life, in_force, changing),
@@ -103,7 +117,7 @@ async def wired(settings: Settings, body: bytes) -> server.Service:
         policy.currency,
     )
     contact_store = ContactStore(database)
-    contacts = Contacts(contact_store, settings.time_zone)
+    contacts = Contacts(contact_store, settings.zone)
     await contacts.open()
     decider = Decider(store, in_force, policy, await store.erased(), contacts, OpeningStore(database))
     servicer = Recommend(
@@ -124,17 +138,20 @@ async def wired(settings: Settings, body: bytes) -> server.Service:
             contact_service_pb2.DESCRIPTOR,
             partial(add_ContactPolicyServiceServicer_to_server, ContactWire(contacts, in_force)),
         ),
+        (pair_service_pb2.DESCRIPTOR, partial(add_PairServiceServicer_to_server, PairWire(pairing))),
         (policy_service_pb2.DESCRIPTOR, partial(add_PolicyServiceServicer_to_server, policies)),
     ]
 
     def register(grpc_server: grpc.aio.Server) -> None:
         for _, add in registered:
             add(grpc_server)
+        running.register(grpc_server)
 
     async def ready() -> Mapping[str, bool]:
         return {"": await store.reachable(PACKAGE) and await single.held()}
 
     async def close() -> None:
+        await running.close()
         await workers.close()
         await store.close()
         await single.close()
@@ -144,7 +161,8 @@ async def wired(settings: Settings, body: bytes) -> server.Service:
         listen=settings.listen,
         register=register,
         service_names=[
-            service.full_name for file, _ in registered for service in file.services_by_name.values()
+            *(service.full_name for file, _ in registered for service in file.services_by_name.values()),
+            operations.SERVICE_NAME,
         ],
         ready=ready,
         on_stop=close,

@@ -1,11 +1,14 @@
-"""The catalogue that decisions are made with now, and a sample of those it was made for; knows no store."""
+"""What decisions are made with now: the catalogue, what is bought together, what was measured, and a sample of those it was made for; knows no store."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 
 from fieldwise_recommend.core.catalogue import Catalogue
+from fieldwise_recommend.core.pair_rules.book import RuleBook
 from fieldwise_recommend.core.sample import Sample
+from fieldwise_recommend.measured_effects import EffectsInForce
 
 
 @dataclass(slots=True)
@@ -14,3 +17,6 @@ class InForce:
 
     catalogue: Catalogue
     sample: Sample = field(default_factory=Sample)
+    pairs: RuleBook = field(default_factory=RuleBook)
+    zone: tzinfo = UTC  # where the installation is
+    effects: EffectsInForce | None = None  # None: the stated ones

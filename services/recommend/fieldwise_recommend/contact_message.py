@@ -8,7 +8,7 @@ from typing import Final
 from fieldwise.recommend.v1 import contact_pb2 as pb
 from fieldwise.recommend.v1.decision_pb2 import DecisionInputs
 from fieldwise_recommend.core.contact_policy.policy import ContactPolicy, Quiet, Suppression
-from fieldwise_recommend.core.contact_policy.terms import Cap, Contact, Rest, Span, Terms
+from fieldwise_recommend.core.contact_policy.terms import Cap, Contact, Rest, Span, Terms, reached
 
 _PREFIX: Final = "CONTACT_EVENT_"
 _EVENTS: Final = {
@@ -41,6 +41,7 @@ def shared_terms(message: pb.ContactPolicy, quiet: Iterable[Span]) -> pb.Contact
         quiet=[pb.QuietSpan(**each._asdict()) for each in quiet],
         immediate_channels=message.immediate_channels,
         general_channels=message.general_channels,
+        consent_required=message.consent_required,
     )
 
 
@@ -64,10 +65,12 @@ def terms_of(inputs: DecisionInputs) -> Terms | None:
     if not inputs.HasField("contact"):
         return None
     contact = inputs.contact
+    moment = inputs.decision_time.seconds
+    known = tuple([Contact(each.channel, each.action, each.due) for each in contact.contacts])
     return Terms(
-        inputs.decision_time.seconds,
-        tuple(map(_cap, contact.caps)),
-        tuple(Contact(each.channel, each.action, each.due) for each in contact.contacts),
+        moment,
+        reached(map(_cap, contact.caps), known, moment),
+        known,
         tuple(
             Rest(_EVENTS.get(each.event, ""), each.channel, each.found, each.count, each.until)
             for each in contact.rests

@@ -90,7 +90,7 @@ class Contacts:
             self._shared = shared_terms(self._message, quiet)
         inputs.contact.CopyFrom(self._shared)
         card = self._book.card(inputs.customer, moment)
-        known = () if card is None else card.contacts(moment, self._policy.caps)
+        known = () if card is None else card.contacts(moment, self._policy.limits)
         rests = () if card is None else card.rests(moment, self._policy.rests)
         if caps := needed_caps(self._policy, known):
             add_own(inputs.contact, caps, known, ())
@@ -221,7 +221,7 @@ def _contact(row: ContactRow) -> Contact:
 def _repeated(
     made: contact_pb2.ContactPolicy, asked: contact_pb2.ContactPolicy, request_id: str
 ) -> contact_pb2.ContactPolicy:
-    if policy_of(made) != policy_of(asked):
+    if policy_of(made) != policy_of(asked) or made.consent_required != asked.consent_required:
         remedy = "it put another policy in force; send a new request_id"
         raise AlreadyExists(f"request_id {request_id!r}", remedy, reason="REQUEST_ID_REUSED")
     return made

@@ -23,9 +23,11 @@ from fieldwise_recommend.core.catalogue import Catalogue
 from fieldwise_recommend.core.choices import Choice, choice_of
 from fieldwise_recommend.core.ledger import Hold
 from fieldwise_recommend.core.policy import Policy
+from fieldwise_recommend.measured_effects import look_up_effects
+from fieldwise_recommend.pairing import look_up
 from fieldwise_recommend.periods import Period, Periods, period_name
 from fieldwise_recommend.ruling import case_of, complete, hold_of, look_up_supply, rule
-from fieldwise_recommend.situation import chance_of, foreign_money, unusable_scores
+from fieldwise_recommend.situation import chance_of, foreign_money, is_withheld, unusable_scores
 from fieldwise_recommend.store import AlreadyDecided, DecisionRow, Known, Store
 from fieldwise_recommend.store_contacts import ContactRow, add_contacts
 from fieldwise_recommend.store_experience import add_choices
@@ -91,6 +93,8 @@ class Decider:
         price_set = request.price_set if request.HasField("price_set") else None
         # A batch is decided at one moment.
         period = await self._periods.of(price_set, request.inputs[0].decision_time.seconds)
+        pacing = period.pacing(request.inputs[0].decision_time.seconds)
+        trace.get_current_span().set_attribute("fieldwise.recommend.pacing", pacing)
         response = BatchRecommendActionsResponse()
         answers = [response.decided.add() for _ in request.inputs]
         drafts = await self._drafts(request.inputs, answers, period, self._in_force.catalogue)
@@ -139,10 +143,12 @@ class Decider:
         if inputs.customer in self._erased:
             inputs.ClearField("profile")
             inputs.ClearField("scores")
-        elif inputs.profile.withheld:
+        self._contacts.look_up(inputs)
+        if is_withheld(inputs):
             # What was foreseen of him is about him, too.
             inputs.ClearField("scores")
-        self._contacts.look_up(inputs)
+        look_up(inputs, self._in_force)
+        look_up_effects(inputs, self._in_force.effects, catalogue)
         case = case_of(inputs, catalogue)
         complete(inputs, catalogue, self._policy)
         inputs.pacing = period.pacing(inputs.decision_time.seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
 from fieldwise.recommend.v1.decision_pb2 import Counterfactual, Decision, DecisionInputs
@@ -12,7 +13,8 @@ from fieldwise_recommend.core.catalogue import Catalogue
 from fieldwise_recommend.core.counterfactual.gaps import gaps
 from fieldwise_recommend.core.counterfactual.inputs import World
 from fieldwise_recommend.core.counterfactual.search import Flip, by_action, flips, smallest
-from fieldwise_recommend.core.ranking import Ruling
+from fieldwise_recommend.core.ranking import Offer, Ruling
+from fieldwise_recommend.measured_effects import with_measured
 from fieldwise_recommend.ruling import case_of
 from fieldwise_recommend.situation import chance_of, prices_of, supply_of
 
@@ -30,7 +32,8 @@ async def explain(decision: Decision, inputs: DecisionInputs, catalogue: Catalog
     """
     world, ruling = _decided(inputs, catalogue)
     found: list[Flip] = []
-    for number, some in enumerate(flips(world, catalogue, ruling), 1):
+    measured = _with_measured_effects(catalogue, inputs)
+    for number, some in enumerate(flips(world, measured, ruling), 1):
         found += some
         if number % _TURN == 0:
             await asyncio.sleep(0)
@@ -44,7 +47,7 @@ async def explain(decision: Decision, inputs: DecisionInputs, catalogue: Catalog
     for flip in [each for each in smallest(found) if holds(each)][:_MOST]:
         _fill(decision.counterfactuals.add(), flip)
     nearest = by_action(found)
-    for gap in gaps(world, catalogue, ruling, len(decision.actions)):
+    for gap in gaps(world, measured, ruling, len(decision.actions)):
         await asyncio.sleep(0)
         why = decision.why_not.add(action=gap.action, code=gap.code)
         if gap.micros is not None:
@@ -52,6 +55,14 @@ async def explain(decision: Decision, inputs: DecisionInputs, catalogue: Catalog
         best = next((flip for flip in nearest.get(gap.action, ()) if holds(flip)), None)
         if best is not None:
             _fill(why.counterfactual, best)
+
+
+def _with_measured_effects(catalogue: Catalogue, inputs: DecisionInputs) -> Catalogue:
+    """With the effects that were measured for this customer: actions that did not fit him are valued with theirs too."""
+    if not inputs.measured_effects:
+        return catalogue
+    offers = with_measured([Offer(action, ()) for action in catalogue.actions], inputs)
+    return replace(catalogue, actions=tuple(offer.action for offer in offers))
 
 
 def is_true(flip: Flip, inputs: DecisionInputs, catalogue: Catalogue) -> bool:

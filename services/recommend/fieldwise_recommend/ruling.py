@@ -13,6 +13,7 @@ from fieldwise_recommend.core.ledger import Hold, Ledger
 from fieldwise_recommend.core.policy import Policy
 from fieldwise_recommend.core.ranking import Offer, Ruling, decide, fitting
 from fieldwise_recommend.core.situation import Price, Situation
+from fieldwise_recommend.measured_effects import with_measured
 from fieldwise_recommend.rendering import render
 from fieldwise_recommend.situation import chance_of, situation_of, supply_of
 
@@ -30,7 +31,8 @@ class Case:
 
 def case_of(inputs: DecisionInputs, catalogue: Catalogue) -> Case:
     situation = situation_of(inputs, catalogue)
-    return Case(situation, *fitting(catalogue, situation))
+    offers, rejections = fitting(catalogue, situation)
+    return Case(situation, with_measured(offers, inputs), rejections)
 
 
 def complete(inputs: DecisionInputs, catalogue: Catalogue, policy: Policy) -> None:

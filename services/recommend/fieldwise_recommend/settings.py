@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -22,6 +23,7 @@ from fieldwise_runtime.settings import (
 )
 
 _MILLION: Final = 1_000_000
+_UTC: Final = "UTC"
 
 
 def number(low: float, high: float) -> Callable[[str], float]:
@@ -40,10 +42,10 @@ def number(low: float, high: float) -> Callable[[str], float]:
     return parse
 
 
-def time_zone(text: str) -> ZoneInfo:
-    """A parser of names of time zones."""
+def time_zone(text: str) -> str:
+    """A parser of names of time zones; UTC needs no database of them."""
     try:
-        return ZoneInfo(text)
+        return text if text == _UTC else str(ZoneInfo(text))
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError("give a name of the IANA time zone database, such as Europe/Paris or UTC") from None
 
@@ -113,12 +115,16 @@ class Settings:
         parse=number(0, 64),
         doc="how strongly prices answer spending ahead of time or behind it; 0 leaves them as they are",
     )
-    time_zone: ZoneInfo = setting(
+    time_zone: str = setting(
         "FIELDWISE_TIME_ZONE",
-        default=ZoneInfo("UTC"),
+        default=_UTC,
         parse=time_zone,
         doc="time zone of the installation, such as Europe/Paris: quiet hours are in it",
     )
+
+    @property
+    def zone(self) -> tzinfo:
+        return UTC if self.time_zone == _UTC else ZoneInfo(self.time_zone)
 
     @property
     def policy(self) -> Policy:

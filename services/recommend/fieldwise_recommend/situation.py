@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any, Final
 
 from fieldwise.allocation.v1.price_pb2 import PriceSet
@@ -18,10 +19,12 @@ from fieldwise.profile.v1.profile_pb2 import (
 from fieldwise.recommend.v1.decision_pb2 import DecisionInputs
 from fieldwise_recommend.core.catalogue import Catalogue
 from fieldwise_recommend.core.facts import listed
-from fieldwise_recommend.core.situation import Chance, Popular, Price, Restock, Situation, Supply
+from fieldwise_recommend.core.playbooks.birthday import days_to_birthday, is_day
+from fieldwise_recommend.core.situation import Chance, Companion, Popular, Price, Restock, Situation, Supply
 from fieldwise_runtime.errors import Violation
 
 _DAY: Final = 86_400.0
+_EPOCH: Final = date(1970, 1, 1)
 _MILLION: Final = 1_000_000
 _FACT_OF_MODEL: Final = {"models/buys-28d": "p_buy", "models/silent-28d": "p_silent"}
 # A category not bought for more than three of its own gaps is taken for dropped, not for due.
@@ -39,8 +42,9 @@ def situation_of(inputs: DecisionInputs, catalogue: Catalogue) -> Situation:
         _add_priors(facts, catalogue)
     rests_on_priors = not scored or _has_prior(inputs.scores)
     # A profile that is withheld says what he refuses, and nothing else.
-    cold = not inputs.HasField("profile") or inputs.profile.withheld
-    restock = popular = None
+    withheld = is_withheld(inputs)
+    cold = withheld or not inputs.HasField("profile")
+    restock = popular = companion = None
     margin = catalogue.default_margin
     if not cold:
         profile = inputs.profile
@@ -49,7 +53,14 @@ def situation_of(inputs: DecisionInputs, catalogue: Catalogue) -> Situation:
         restock, margin = _interests(profile, now, catalogue)
         popular = _popular(profile)
         facts["has_interest"] = 0.0 if restock is None else 1.0
+        companion = _companion(inputs)
+        if inputs.HasField("local_day") and "birth_day" in facts:
+            today = _EPOCH + timedelta(days=inputs.local_day)
+            facts["days_to_birthday"] = float(
+                days_to_birthday(today, profile.plain.birth_month, profile.plain.birth_day)
+            )
         facts["has_unbought"] = 0.0 if popular is None else 1.0
+        facts["has_companion"] = 0.0 if companion is None else 1.0
     channels = inputs.channels
     return Situation(
         facts,
@@ -63,12 +74,19 @@ def situation_of(inputs: DecisionInputs, catalogue: Catalogue) -> Situation:
         inputs.rep,
         frozenset(channels) if channels else None,
         inputs.profile.opted_out,
-        inputs.profile.withheld,
+        withheld,
         frozenset(inputs.profile.refused_channels),
         {} if cold else _traits(inputs.profile),
         inputs.decision_time.seconds,
-        frozenset(inputs.contact.general_channels) if inputs.profile.withheld else frozenset(),
+        frozenset(inputs.contact.general_channels) if withheld else frozenset(),
+        companion,
     )
+
+
+def is_withheld(inputs: DecisionInputs) -> bool:
+    """He has not consented to being decided about; who was never asked has not where the contact policy says so."""
+    profile = inputs.profile
+    return profile.withheld or (profile.consent_assumed and inputs.contact.consent_required)
 
 
 def _add_scores(facts: dict[str, float], scores: CustomerScores) -> bool:
@@ -114,7 +132,7 @@ def _add_profile(facts: dict[str, float], profile: Profile, now: int) -> None:
 
 
 def _add_birth(facts: dict[str, float], plain: PlainFacts) -> None:
-    if plain.birth_month and plain.birth_day:
+    if is_day(plain.birth_month, plain.birth_day):
         facts["birth_month"], facts["birth_day"] = float(plain.birth_month), float(plain.birth_day)
 
 
@@ -164,6 +182,13 @@ def _popular(profile: Profile) -> Popular | None:
     for category in profile.popular_unbought:
         return Popular(category.category, category.customer_share)
     return None
+
+
+def _companion(inputs: DecisionInputs) -> Companion | None:
+    if not inputs.HasField("companion"):
+        return None
+    found = inputs.companion
+    return Companion(found.category, found.given, found.confidence, found.lift, found.window_days)
 
 
 def prices_of(price_set: PriceSet) -> dict[str, Price]:

@@ -379,12 +379,15 @@ def _existing(connection: sa.Connection, names: Sequence[str]) -> set[str]:
 
 
 def _count_known_events(connection: sa.Connection, rows: Sequence[OutcomeRow]) -> int:
-    wanted = {(row.source, row.event_id) for row in rows}
-    columns = (outcomes.c.source, outcomes.c.event_id)
+    by_source: dict[str, set[str]] = {}
+    for row in rows:
+        by_source.setdefault(row.source, set()).add(row.event_id)
     found = 0
-    for chunk in _chunks(sorted({event_id for _, event_id in wanted})):
-        pairs = connection.execute(sa.select(*columns).where(outcomes.c.event_id.in_(chunk)))
-        found += sum((row.source, row.event_id) in wanted for row in pairs)
+    # Source by source: the key begins with it, and without it every question would walk over all outcomes.
+    for source, event_ids in by_source.items():
+        mine = sa.select(sa.func.count()).select_from(outcomes).where(outcomes.c.source == source)
+        for chunk in _chunks(sorted(event_ids)):
+            found += connection.execute(mine.where(outcomes.c.event_id.in_(chunk))).scalar_one()
     return found
 
 

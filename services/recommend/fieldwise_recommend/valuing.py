@@ -15,6 +15,8 @@ from fieldwise_recommend.core.policy import Policy
 from fieldwise_recommend.core.ranking import Offer
 from fieldwise_recommend.core.values import baseline, worth_before_prices
 from fieldwise_recommend.decide import check
+from fieldwise_recommend.measured_effects import look_up_effects
+from fieldwise_recommend.pairing import look_up
 from fieldwise_recommend.ruling import case_of
 
 _TURN: Final = 64
@@ -46,6 +48,8 @@ class Valuer:
     def _worthwhile(self, inputs: DecisionInputs, catalogue: Catalogue) -> Iterator[tuple[Offer, int]]:
         if self._policy.controls(inputs.customer):
             return
+        look_up(inputs, self._in_force)
+        look_up_effects(inputs, self._in_force.effects, catalogue)
         case = case_of(inputs, catalogue)
         self._in_force.sample.see(inputs.customer, case.situation)
         alone = baseline(case.situation)

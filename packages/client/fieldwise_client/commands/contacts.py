@@ -70,6 +70,8 @@ def told(policy: pb.ContactPolicy) -> Iterator[str]:
         yield f"{rule.rest_days} days of rest after {rule.count} x {event} in {rule.window_days} days{through}"
     if policy.immediate_channels:
         yield f"carried out at once: {', '.join(policy.immediate_channels)}"
+    if policy.consent_required:
+        yield "who was never asked is treated as who refused"
     general = ", ".join(policy.general_channels) or "no channel"
     yield f"without consent to be decided about, the same for everybody: {general}"
 

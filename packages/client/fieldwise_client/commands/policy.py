@@ -11,6 +11,7 @@ import typer
 
 from fieldwise.recommend.v1 import policy_pb2
 from fieldwise.recommend.v1.policy_service_pb2 import EvaluatePolicyResponse
+from fieldwise_client.commands import policy_versions
 from fieldwise_client.commands.customers import Json, json_text
 from fieldwise_client.commands.faults import client_for, faults_told
 from fieldwise_client.commands.up import Data
@@ -41,13 +42,8 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     group = typer.Typer(help="Ways to choose actions, and what they are worth.")
     group.command()(evaluate)
-    # One command alone would lose its name; a callback keeps it.
-    group.callback()(_described)
+    policy_versions.register(group)
     app.add_typer(group, name="policy")
-
-
-def _described() -> None:
-    """Ways to choose actions, and what they are worth."""
 
 
 def parsed(text: str) -> policy_pb2.PolicyToEvaluate:

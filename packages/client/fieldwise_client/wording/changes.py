@@ -49,12 +49,13 @@ _MOST_DECIMALS: Final = 6
 
 
 class _Shown(NamedTuple):
-    """How an input is told: whose words, of what, its numbers times ``factor``, and a sign behind them."""
+    """How an input is told: whose words, of what, its numbers times ``factor``, a sign behind them, and the fewest decimals."""
 
     words: str
     name: str = ""
     factor: float = 1.0
     sign: str = ""
+    decimals: int = 0
 
 
 def change_text(
@@ -71,7 +72,7 @@ def change_text(
         return phrase(_CHANGES, name, language, {"action": action})
     shown = _shown(name, pacing)
     what = phrase(_INPUTS, shown.words, language, {"name": clipped(shown.name, _NAME)})
-    old, told = _numbers(was * shown.factor, new * shown.factor)
+    old, told = _numbers(was * shown.factor, new * shown.factor, shown.decimals)
     arguments = {"action": action, "what": what, "was": old + shown.sign, "new": told + shown.sign}
     return clipped(phrase(_CHANGES, "fell" if new < was else "rose", language, arguments), MOST_CHARACTERS)
 
@@ -79,23 +80,23 @@ def change_text(
 def _shown(name: str, pacing: float) -> _Shown:
     kind, _, rest = name.partition("/")
     if kind == "prices" and rest.endswith("/minutes"):
-        return _Shown("minutes", short(rest.removesuffix("/minutes")), 60 * pacing / 1e6)
+        return _Shown("minutes", short(rest.removesuffix("/minutes")), 60 * pacing / 1e6, "", 2)
     if kind == "prices":
-        return _Shown("prices", rest, pacing / 1e6)
+        return _Shown("prices", rest, pacing / 1e6, "", 2)
     if kind == "left":
         return _Shown("left", rest)
     if kind == "actions":
         action, _, number = name.rpartition("/")
-        return _Shown(number, short(action), *((1e-6, "") if number == "cost" else (100.0, "%")))
+        return _Shown(number, short(action), *((1e-6, "", 2) if number == "cost" else (100.0, "%")))
     if rest in ("p_buy", "p_silent"):
         return _Shown(rest, "", 100.0, "%")
     return _Shown(rest or kind)
 
 
-def _numbers(was: float, new: float) -> tuple[str, str]:
+def _numbers(was: float, new: float, fewest: int) -> tuple[str, str]:
     """Both with as few decimals as tell them apart; the new one never rounded back towards the old."""
     outwards = math.floor if new < was else math.ceil
-    for decimals in range(_MOST_DECIMALS + 1):
+    for decimals in range(fewest, _MOST_DECIMALS + 1):
         unit = 10**decimals
         # A ten-thousandth of a unit is what arithmetic has added.
         told = outwards(new * unit + (1e-4 if new < was else -1e-4)) / unit

@@ -34,6 +34,11 @@ REASONS: Mapping[str, Words] = {
         "{share} of active customers bought {category} in the last 28 days; this one never did.",
         "近 28 天有 {share} 的活跃客户购买了 {category}，该客户从未购买。",
     ),
+    "BOUGHT_TOGETHER": Words(
+        "{confidence} of those who buy {given} buy {category} within {window} days too, {lift} times as often as by chance.",
+        "购买 {given} 的人中有 {confidence} 在 {window} 天内也购买 {category}，是随机情形的 {lift} 倍。",
+    ),
+    "BIRTHDAY_NEAR": Words("Has a birthday in {days} days.", "{days} 天后生日。"),
     "BEST_SPEND": Words("Has spent {total} so far.", "至今已消费 {total}。"),
     "LOYAL": Words("Has bought on {purchase_days} days so far.", "至今已在 {purchase_days} 天有购买。"),
     "DAYS_SINCE_CONTACT": Words("Was last contacted {days} days ago.", "上次联系是 {days} 天前。"),
@@ -45,6 +50,10 @@ REASONS: Mapping[str, Words] = {
     "EFFECT_MEASURED": Words(
         "Measured to bring {lift} of those who would not buy, and {spend_lift} more from those who buy ({basis}).",
         "实测：使 {lift} 原本不购买的客户购买，并使购买者多消费 {spend_lift}（{basis}）。",
+    ),
+    "MONEY_MEASURED": Words(
+        "Measured to add {amount} within 28 days for customers like this ({basis}).",
+        "实测：对此类客户，28 天内增加消费 {amount}（{basis}）。",
     ),
     "HOUR_PRICE": Words(
         "An hour of {rep} is worth {per_hour} elsewhere; this takes {minutes} minutes.",

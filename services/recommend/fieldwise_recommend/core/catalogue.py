@@ -17,10 +17,12 @@ REP_MINUTES: Final = "rep-minutes"
 COUPON_MONEY: Final = "coupon-money"
 EMAIL_SLOTS: Final = "email-slots"
 RESOURCE_KINDS: Final = (REP_MINUTES, COUPON_MONEY, EMAIL_SLOTS)
-# What an action can be about: a category due to be bought again, or a popular one the customer never bought.
+# What an action can be about: a category due to be bought again, a popular one the customer never bought, or one that goes with what he
+# bought last.
 RESTOCK: Final = "restock"
 UNBOUGHT: Final = "unbought"
-SUBJECTS: Final = ("", RESTOCK, UNBOUGHT)
+COMPANION: Final = "companion"
+SUBJECTS: Final = ("", RESTOCK, UNBOUGHT, COMPANION)
 # When an action is best carried out; empty is the hour of most of his purchases.
 WHENS: Final = ("",)
 ASSUMED: Final = "assumed"
@@ -37,11 +39,13 @@ class Effect:
         lift: Share of those who would not buy that the action brings to buy, in [0, 1].
         spend_lift: Relative change of the money spent by those who buy, above -1.
         basis: ``assumed`` for a stated prior, else the experiment that measured it.
+        added: Measured money that it adds, in micros, in place of the formula; None where the formula holds.
     """
 
     lift: float = 0.0
     spend_lift: float = 0.0
     basis: str = ASSUMED
+    added: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from fieldwise_recommend.core.catalogue import NO_CHANNEL, REP_MINUTES, RESTOCK, UNBOUGHT, Action, Uses
+from fieldwise_recommend.core.catalogue import (
+    COMPANION,
+    NO_CHANNEL,
+    REP_MINUTES,
+    RESTOCK,
+    UNBOUGHT,
+    Action,
+    Uses,
+)
 from fieldwise_recommend.core.conditions import unmet
 from fieldwise_recommend.core.facts import FIELDS
 from fieldwise_recommend.core.situation import Situation, Supply
@@ -93,6 +101,8 @@ def subject_of(action: Action, situation: Situation) -> str:
         return situation.restock.category
     if action.about == UNBOUGHT and situation.popular is not None:
         return situation.popular.category
+    if action.about == COMPANION and situation.companion is not None:
+        return situation.companion.category
     return ""
 
 

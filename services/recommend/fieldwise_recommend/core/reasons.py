@@ -16,6 +16,7 @@ _LIKELY: Final = 0.5
 # Well above the fifth of all customers who fall silent within 28 days (the catalogue's prior).
 _LIKELY_SILENT: Final = 0.35
 _LOYAL_DAYS: Final = 10
+_NEAR_DAYS: Final = 14
 _GOOD_SPEND: Final = 500.0
 
 
@@ -73,6 +74,23 @@ def _popular_unbought(situation: Situation) -> Reason | None:
     return Reason("POPULAR_UNBOUGHT", {"share": round(popular.share, 4)}, {"category": popular.category})
 
 
+def _bought_together(situation: Situation) -> Reason | None:
+    companion = situation.companion
+    if companion is None:
+        return None
+    numbers = {
+        "confidence": round(companion.confidence, 4),
+        "lift": round(companion.lift, 2),
+        "window": float(companion.window),
+    }
+    return Reason("BOUGHT_TOGETHER", numbers, {"category": companion.category, "given": companion.given})
+
+
+def _birthday_near(situation: Situation) -> Reason | None:
+    days = situation.facts.get("days_to_birthday")
+    return None if days is None or days > _NEAR_DAYS else Reason("BIRTHDAY_NEAR", {"days": days})
+
+
 def _best_spend(situation: Situation) -> Reason | None:
     spend = situation.facts.get("total_spend")
     return None if spend is None or spend < _GOOD_SPEND else Reason("BEST_SPEND", {"total": round(spend, 2)})
@@ -101,6 +119,8 @@ _OF_CUSTOMER: Final[Mapping[str, Callable[[Situation], Reason | None]]] = {
     "LIKELY_TO_FALL_SILENT": _likely_to_fall_silent,
     "RESTOCK_DUE": _restock_due,
     "POPULAR_UNBOUGHT": _popular_unbought,
+    "BOUGHT_TOGETHER": _bought_together,
+    "BIRTHDAY_NEAR": _birthday_near,
     "BEST_SPEND": _best_spend,
     "LOYAL": _loyal,
     "DAYS_SINCE_CONTACT": _days_since_contact,
@@ -138,6 +158,8 @@ def _why_act(candidate: Candidate, situation: Situation) -> list[Reason]:
 
 @cache
 def _of_effect(effect: Effect) -> Reason:
+    if effect.added is not None:
+        return Reason("MONEY_MEASURED", {"amount": effect.added / _MILLION}, {"basis": effect.basis})
     numbers = {"lift": effect.lift, "spend_lift": effect.spend_lift}
     if effect.basis == ASSUMED:
         return Reason("EFFECT_ASSUMED", numbers)

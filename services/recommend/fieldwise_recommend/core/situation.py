@@ -22,8 +22,10 @@ FACTS: Final[Mapping[str, str]] = {
     "has_rep": "0 or 1",
     "has_interest": "0 or 1",
     "has_unbought": "0 or 1",
+    "has_companion": "0 or 1",
     "birth_month": "1 to 12",
     "birth_day": "1 to 31",
+    "days_to_birthday": "d",
 }
 
 
@@ -42,6 +44,20 @@ class Popular:
 
     category: str
     share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """A category that is bought together with ``given``, which he bought last, by ``confidence`` of those who buy that.
+
+    ``lift`` is against independence, ``window`` the days within which both are bought.
+    """
+
+    category: str
+    given: str
+    confidence: float
+    lift: float
+    window: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +97,7 @@ class Situation:
     traits: Mapping[str, Any] = field(default_factory=dict)
     moment: int = 0
     general_channels: frozenset[str] = frozenset()
+    companion: Companion | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ def effect(action: Action, situation: Situation, alone: int) -> int:
     if action.is_leave_alone:
         return 0
     believed = action.effect
+    if believed.added is not None:
+        return believed.added
     p_buy = situation.p_buy
     expected = (p_buy + believed.lift * (1.0 - p_buy)) * (1.0 + believed.spend_lift) * situation.spend
     return round(expected) - alone

@@ -45,8 +45,9 @@ MOST_COLUMNS = 20_000
 # problems are settled in a second, and what HiGHS settles at all, one lane is to settle as soon as HiGHS alone would.
 FEW_COLUMNS = 3_000
 FIRST_PROGRAMME = (0.2, 0.95)
-# Odd lanes look at the likeliest pairs before all that matter: those up to this share of the slack, for this share of the time.
-LIKELY, LIKELY_TIME = 0.2, 0.9
+# Odd lanes look at the likeliest pairs before all that matter: those up to this share of the slack. For
+# this share of the time that is left, and once more where that helped: what the first finds makes the second smaller.
+LIKELY, LIKELY_TIMES = 0.2, (0.5, 0.8)
 MOST_FIRST_PAIRS = 200_000
 
 
@@ -99,7 +100,11 @@ def _first(search: Search) -> None:
             return
         search.run(heat, NEAR[0], size)
     if search.lane % 2:
-        _prove(search, 0, FEW_COLUMNS, share=LIKELY_TIME, likely=LIKELY)
+        for share in LIKELY_TIMES:
+            before = search.cost
+            _prove(search, 0, FEW_COLUMNS, share=share, likely=LIKELY)
+            if search.cost >= before:
+                break
     _prove(search, 0, FEW_COLUMNS, share=FIRST_PROGRAMME[search.lane % 2])
 
 
@@ -235,7 +240,7 @@ def _prove(search: Search, more_than: int, most: int, *, share: float, likely: f
     if likely < 1.0:
         chosen = search.reduced <= likely * search.slack
         chosen[np.arange(search.problem.items), search.best] = True
-    proven = best_of(Columns.of(search.problem, chosen), seconds=seconds, nodes=nodes)
+    proven = best_of(Columns.of(search.problem, chosen), seconds=seconds, nodes=nodes, start=search.best)
     if proven.agent_of is not None and search.problem.feasible(proven.agent_of):
         search.take(proven.agent_of, search.problem.objective(proven.agent_of))
     if likely < 1.0:

@@ -115,9 +115,10 @@ def _neighbours(centres: Floats) -> Indices:
     apart = north**2 + east**2
     np.fill_diagonal(apart, np.inf)
     steep = np.abs(north) > np.abs(east)
-    octant = 4 * (north > 0) + 2 * (east > 0) + steep
+    # In bytes: half of the time goes into reading this eight times.
+    octant = np.int8(4) * (north > 0) + np.int8(2) * (east > 0) + steep
     for direction in range(DIRECTIONS):
-        within = np.where(octant == direction, apart, np.inf)
+        within = np.where(octant == direction, apart, np.float32(np.inf))
         nearest = np.argmin(within, axis=1)
         there = np.isfinite(within[np.arange(count), nearest])
         found[there, direction] = nearest[there]

@@ -50,7 +50,6 @@ class Manner:
         warmth: The heat at first, as a share of what an hour is worth.
         apart: The same for what an arc may cost beyond the cheapest and a move's charge.
         proposals: Per rep.
-        dearer: What a move costs in the end, in charges, when it may be taken back.
     """
 
     stages: tuple[Stage, ...]
@@ -59,17 +58,16 @@ class Manner:
     warmth: float
     apart: float
     proposals: int
-    dearer: float
 
 
 # Work without a rep is pushed from rep to rep: that takes sharp prices, and then few accounts.
-PUSH = Manner((Stage(0.1, 10, ALL), Stage(0.03, 8, ALL), Stage(0.01, 8, ALL)), 20, 8, 0.03, 0.1, 1200, 1.5)
+PUSH = Manner((Stage(0.1, 12, ALL), Stage(0.015, 10, ALL)), 20, 8, 0.03, 0.1, 1000)
 # Bands broken here and there: the prices of before will do, and whoever fits may be anyone nearby.
-MEND = Manner((), 5, 40, 0.15, 1.5, 350, 1.2)
+MEND = Manner((), 5, 40, 0.15, 1.5, 350)
 # Accounts per rep that a climb hears: with a third less its prices run off on one of the tuning seeds.
 HEARD = 60
-# Moves are taken back by so many proposals per rep, most of which are dismissed at once; heat as above.
-BACK, BACK_WARMTH = 4000, 0.3
+# Then each move costs so many charges and may be taken back; most of so many proposals per rep are dismissed at once.
+DEARER, BACK, BACK_WARMTH = 1.25, 2500, 0.15
 # Then around what is still broken, more firmly each time.
 MENDING, MENDINGS, MOST_MENDING = 1000, 8, 100_000
 
@@ -217,9 +215,7 @@ def _repaired(calm: Problem, prices: Prices, manner: Manner, charge: float) -> I
     rep_of = _mended(calm, arcs, near.put(rep_of, chosen), breach.times(FIRM), warmth)
     rows = np.union1d(rows, np.flatnonzero(rep_of != calm.incumbent)).astype(np.int32)
     heat = Heat(BACK * calm.reps, BACK_WARMTH * per_hour, BACK_WARMTH * per_hour / COOLING, 1.0)
-    return _taken_back(
-        calm, arcs, rep_of, rows, heat, breach.times(HARD * FIRM), (manner.dearer - 1) * charge
-    )
+    return _taken_back(calm, arcs, rep_of, rows, heat, breach.times(HARD * FIRM), (DEARER - 1) * charge)
 
 
 def _taken_back(

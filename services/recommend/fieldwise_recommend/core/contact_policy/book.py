@@ -134,4 +134,4 @@ class Book:
 
 def needed_caps(policy: ContactPolicy, contacts: Collection[Contact]) -> tuple[Cap, ...]:
     """The caps that could matter to a customer with these contacts: without any only those that allow none."""
-    return policy.caps if contacts else tuple(cap for cap in policy.caps if cap.most == 0)
+    return policy.limits if contacts else tuple(cap for cap in policy.limits if cap.most == 0)

@@ -51,6 +51,8 @@ class Quiet(NamedTuple):
         return self.end - self.start if self.end > self.start else self.end - self.start + MINUTES
 
 
+# At most one in so many days, unless the policy has a cap for the action: the next occasion is a year away, give or take the days in which it is near.
+ONCE: Final = (Cap(1, 300, action="actions/email-birthday"),)
 # Obeyed at once, whatever the policy. Who opts out is known to profile as well, which keeps his word for good: 30 days bridge an outage.
 AT_ONCE: Final = (Suppression(COMPLAINED, 1, 180, 180), Suppression(OPTED_OUT, 1, 30, 30))
 
@@ -64,6 +66,12 @@ class ContactPolicy:
     suppressions: tuple[Suppression, ...] = ()
     immediate: frozenset[str] = frozenset()
     general: frozenset[str] = frozenset()
+
+    @property
+    def limits(self) -> tuple[Cap, ...]:
+        """All caps, those that hold whatever is set included."""
+        own = {cap.action for cap in self.caps}
+        return (*self.caps, *(cap for cap in ONCE if cap.action not in own))
 
     @property
     def rests(self) -> tuple[Suppression, ...]:

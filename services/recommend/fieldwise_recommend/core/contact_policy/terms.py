@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
 from fieldwise_recommend.core.catalogue import NO_CHANNEL, Action
@@ -119,6 +119,15 @@ class Terms(NamedTuple):
             return None
         hours = (after_quiet(self.quiet, action.channel, self.moment) - self.moment) / _HOUR
         return Rejection(action.name, QUIET_HOURS, "quiet_hours_left", hours) if hours else None
+
+
+def reached(caps: Iterable[Cap], contacts: Collection[Contact], moment: int) -> tuple[Cap, ...]:
+    """The caps that can refuse anything with these contacts: few customers have any, and 50 actions are asked about."""
+    return tuple([cap for cap in caps if _covered(cap, contacts, moment - cap.days * DAY) >= cap.most])
+
+
+def _covered(cap: Cap, contacts: Iterable[Contact], since: int) -> int:
+    return sum(1 for each in contacts if each.due > since and cap.covers(each.channel, each.action))
 
 
 def after_quiet(quiet: Iterable[Span], channel: str, moment: int) -> int:

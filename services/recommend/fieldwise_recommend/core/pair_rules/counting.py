@@ -13,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 # Above it, a table of all pairs would take more than a hundred megabytes.
 MOST_THINGS: Final = 4_000
+# Sizes of baskets that are told apart: neighbours are put together where there are more.
+_SIZES: Final = 40
 # Pairs that are counted in one go: counting goes over the whole table each time.
 _AT_ONCE: Final = 2_000_000
 
@@ -29,12 +32,14 @@ class Counts:
         things: Numbers of the things that were counted, ascending, shape (k,).
         single: Baskets with each of them, shape (k,).
         pair: Baskets with both, for a smaller row and a larger column; else 0; shape (k, k).
+        expected: Baskets with both if things were dealt at random among baskets of the same size, shape (k, k).
     """
 
     baskets: int
     things: Ints
     single: Ints
     pair: Ints
+    expected: Floats
 
 
 def windows(customer: Ints, day: Ints, length: int) -> Ints:
@@ -58,7 +63,7 @@ def counted(basket: Ints, thing: Ints, fewest: int, least_share: float = 0.0) ->
     """
     if not len(basket):
         none = np.zeros(0, np.int64)
-        return Counts(0, none, none, np.zeros((0, 0), np.int64))
+        return Counts(0, none, none, np.zeros((0, 0), np.int64), np.zeros((0, 0)))
     width = int(thing.max()) + 1
     # Sorting takes half the time where the numbers fit into 32 bits.
     small = (int(basket.max()) + 1) * width < 2**31
@@ -66,14 +71,37 @@ def counted(basket: Ints, thing: Ints, fewest: int, least_share: float = 0.0) ->
     cells = cells[np.concatenate([[True], cells[1:] != cells[:-1]])]
     baskets = cells // width
     things = cells - baskets * width
-    total = 1 + int((baskets[1:] != baskets[:-1]).sum())
+    begins = np.flatnonzero(np.concatenate([[True], baskets[1:] != baskets[:-1]]))
+    sizes = np.diff(np.append(begins, len(baskets)))
     frequency = np.bincount(things, minlength=width)
-    kept = _kept(frequency, max(fewest, ceil(least_share * total)))
+    kept = _kept(frequency, max(fewest, ceil(least_share * len(sizes))))
     place = np.full(width, -1, np.int32)
     place[kept] = np.arange(len(kept), dtype=np.int32)
     column = place[things]
-    mine = column >= 0
-    return Counts(total, kept, frequency[kept], _pairs(baskets[mine], column[mine], len(kept)))
+    mine = np.flatnonzero(column >= 0)
+    expected = _expected(sizes, np.repeat(_strata(sizes), sizes)[mine], column[mine], len(kept))
+    pair = _pairs(baskets[mine], column[mine], len(kept))
+    return Counts(len(sizes), kept, frequency[kept], pair, expected)
+
+
+def _strata(sizes: Ints) -> Ints:
+    """Each basket's place among the sizes, small ones first."""
+    limits = np.unique(np.quantile(sizes, np.linspace(0, 1, _SIZES + 1)[1:-1]))
+    return np.searchsorted(limits, sizes)
+
+
+def _expected(sizes: Ints, stratum: Ints, column: NDArray[np.int32], width: int) -> Floats:
+    """Shared baskets by chance: a large basket has more of everything, so things meet in it that have nothing to do with each other.
+
+    In a basket of s different things, one that is there leaves s - 1 of the s places for the other.
+    """
+    own = _strata(sizes)
+    baskets = np.bincount(own)
+    places = np.bincount(own, sizes)
+    rooms = np.divide(places - baskets, places * baskets, out=np.zeros(len(baskets)), where=places > 0)
+    bought = np.bincount(stratum * width + column, minlength=len(baskets) * width).reshape(-1, width)
+    expected: Floats = (bought * rooms[:, None]).T @ bought
+    return expected
 
 
 def _kept(frequency: Ints, fewest: int) -> Ints:

@@ -1,15 +1,21 @@
-"""Rules "who buys this buys that": which pairs are believed, how strong they are, what goes with a basket; knows no wire."""
+"""Which pairs of things are believed to be bought together, and how strong they are; knows no wire."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
+from fieldwise_recommend.core.pair_rules.book import Rule
 from fieldwise_recommend.core.pair_rules.counting import Counts, Ints, counted
-from fieldwise_recommend.core.pair_rules.significance import Floats, believed, lift_interval, upper_tail
+from fieldwise_recommend.core.pair_rules.significance import (
+    Floats,
+    believed,
+    lift_interval,
+    sized_tail,
+    upper_tail,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +26,7 @@ class Terms:
         least_support: Share of baskets with each of the two, in (0, 1).
         fewest_baskets: With both.
         false_share: Of the believed pairs at most this share is expected to be chance.
-        least_lift: The lower end of the lift's interval must reach it; at least 1.
+        least_lift: The lower end of the lift's interval must reach it, and the lift among baskets of the same sizes; at least 1.
     """
 
     least_support: float = 0.001
@@ -38,7 +44,8 @@ class Pairs:
         one, other: Numbers of the two things.
         with_one, with_other, both: Baskets with each and with both.
         lift, lift_low, lift_high: Against independence, with its 95 % interval.
-        chance: One-sided exact p-value.
+        sized_lift: Against things dealt at random among baskets of the same sizes.
+        chance: One-sided p-value, the larger one of both nulls.
         tests: Pairs that could have been found.
     """
 
@@ -51,6 +58,7 @@ class Pairs:
     lift: Floats
     lift_low: Floats
     lift_high: Floats
+    sized_lift: Floats
     chance: Floats
     tests: int
 
@@ -71,9 +79,10 @@ def pairs_of(counts: Counts, terms: Terms) -> Pairs:
     both = counts.pair.ravel()[cell]
     # The exact test is dear. What is too weak is not tested, which counts as a test that failed.
     lift, low, high = lift_interval(both, single[row], single[column], total)
-    strong = np.flatnonzero(low >= terms.least_lift)
-    row, column, both = row[strong], column[strong], both[strong]
-    chance = upper_tail(both, single[row], single[column], total)
+    expected = counts.expected.ravel()[cell]
+    strong = np.flatnonzero((low >= terms.least_lift) & (both >= terms.least_lift * expected))
+    row, column, both, expected = row[strong], column[strong], both[strong], expected[strong]
+    chance = np.maximum(sized_tail(both, expected), upper_tail(both, single[row], single[column], total))
     tests = len(single) * (len(single) - 1) // 2
     kept = np.flatnonzero(believed(chance, tests, terms.false_share))
     kept = kept[np.argsort(-low[strong[kept]], kind="stable")]
@@ -89,67 +98,19 @@ def pairs_of(counts: Counts, terms: Terms) -> Pairs:
         lift,
         low,
         high,
+        both[kept] / expected[kept],
         chance[kept],
         tests,
     )
-
-
-class Rule(NamedTuple):
-    """Who buys ``given`` also buys ``goes``: in the same basket or window.
-
-    Args:
-        support: Share of baskets with both.
-        confidence: Share of the baskets with ``given`` that have ``goes`` too.
-        lift, lift_low, lift_high: Against independence, with the 95 % interval.
-        chance: One-sided exact p-value.
-    """
-
-    given: str
-    goes: str
-    support: float
-    confidence: float
-    lift: float
-    lift_low: float
-    lift_high: float
-    chance: float
 
 
 def rules_of(pairs: Pairs, names: Sequence[str]) -> Iterator[Rule]:
     """Both directions of each pair, in the order of the pairs."""
     columns = (
         pairs.one, pairs.other, pairs.with_one, pairs.with_other, pairs.both,
-        pairs.lift, pairs.lift_low, pairs.lift_high, pairs.chance,
+        pairs.lift, pairs.lift_low, pairs.lift_high, pairs.sized_lift, pairs.chance,
     )  # fmt: skip
     for one, other, with_one, with_other, both, *strength in zip(*(c.tolist() for c in columns), strict=True):
         support = both / pairs.baskets
         yield Rule(names[one], names[other], support, both / with_one, *strength)
         yield Rule(names[other], names[one], support, both / with_other, *strength)
-
-
-class RuleBook:
-    """Rules by what they are given, to look up what goes with a basket."""
-
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self.rules = tuple(rules)
-        self._by_given: dict[str, list[Rule]] = {}
-        for rule in rules:
-            self._by_given.setdefault(rule.given, []).append(rule)
-        for own in self._by_given.values():
-            own.sort(key=lambda rule: (-rule.confidence, rule.goes))
-
-    def companion(self, basket: Collection[str], had: Collection[str]) -> Rule | None:
-        """The surest rule from the basket to what the customer did not buy lately; None when there is none.
-
-        Args:
-            basket: What he bought last.
-            had: What not to name: the basket itself, and what he has enough of.
-        """
-        best: Rule | None = None
-        for given in basket:
-            for rule in self._by_given.get(given, ()):
-                if best is not None and rule.confidence <= best.confidence:
-                    break
-                if rule.goes not in had:
-                    best = rule
-                    break
-        return best

@@ -1,5 +1,8 @@
 """How surprising it is that two things share so many baskets, and which surprises to believe; knows no basket.
 
+Two nulls: things independent of each other (Fisher's exact test), and things dealt among baskets of the same size. The second is the stricter one
+in a shop: large baskets hold more of everything, which alone makes nearly all frequent things go together.
+
 Source: the upper tail of the hypergeometric distribution is Fisher's exact test, one-sided (Fisher 1935, The Design of Experiments);
 Benjamini and Hochberg (1995), Controlling the false discovery rate, theorem 1; the interval of a ratio of shares by the delta method on
 its logarithm (Katz et al. 1978, Biometrics 34).
@@ -11,7 +14,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
+from scipy.special import gammainc, gammaln
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -51,6 +54,15 @@ def upper_tail(both: Ints, one: Ints, other: Ints, baskets: int) -> Floats:
     return tail
 
 
+def sized_tail(both: Ints, expected: Floats) -> Floats:
+    """Chance of at least ``both`` shared baskets where ``expected`` come by themselves in baskets of those sizes, shape (n,).
+
+    A sum of many small independent chances is at most as spread as Poisson's distribution.
+    """
+    tail: Floats = gammainc(both, expected)
+    return tail
+
+
 def believed(chances: Floats, tests: int, rate: float) -> NDArray[np.bool_]:
     """Which of them to believe so that at most ``rate`` of the believed are expected to be false.
 
@@ -69,6 +81,6 @@ def believed(chances: Floats, tests: int, rate: float) -> NDArray[np.bool_]:
 def lift_interval(both: Ints, one: Ints, other: Ints, baskets: int) -> tuple[Floats, Floats, Floats]:
     """How many times as often both are in a basket as by chance, with the ends of its 95 % interval; ``both`` is positive."""
     lift = both * (baskets / (one.astype(np.float64) * other))
-    spread = np.sqrt(np.maximum(1 / both - 1 / one - 1 / other + 1 / baskets, 0.0))
+    spread = np.sqrt(np.maximum(1 / both - 1 / one - 1 / other + 1 / max(baskets, 1), 0.0))
     factor = np.exp(_SURE * spread)
     return lift, lift / factor, lift * factor

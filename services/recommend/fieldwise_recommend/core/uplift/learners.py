@@ -32,7 +32,7 @@ _ROUNDS: Final = 20
 
 def straight(facts: Floats, contrasts: Floats, _seed: int = 0) -> Learned:
     """A line in the facts."""
-    scale = _Scale(facts)
+    scale = Scale(facts)
     given = scale(facts)
     mean = float(contrasts.mean())
     left = given.T @ given + _PULL * np.eye(given.shape[1])
@@ -62,7 +62,7 @@ def boosted(facts: Floats, contrasts: Floats, seed: int) -> Learned:
 LEARNERS: Final[tuple[Learner, ...]] = (straight, boosted)
 
 
-class _Scale:
+class Scale:
     """Facts to mean 0 and spread 1; what is not known stands at the mean."""
 
     def __init__(self, facts: Floats) -> None:

@@ -1,0 +1,45 @@
+"""Measured effects in the inputs of a decision: looked up once, recorded, and read again in a replay; knows no store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from fieldwise.recommend.v1.decision_pb2 import DecisionInputs
+from fieldwise_recommend.core.catalogue import Catalogue, Effect
+from fieldwise_recommend.core.policy_learning.effect_table import EffectTable
+from fieldwise_recommend.core.ranking import Offer
+from fieldwise_recommend.situation import situation_of
+
+
+@dataclass(frozen=True, slots=True)
+class EffectsInForce:
+    """A released policy version: its name and its table."""
+
+    version: str
+    table: EffectTable
+
+
+def look_up_effects(inputs: DecisionInputs, effects: EffectsInForce | None, catalogue: Catalogue) -> None:
+    """Writes into the inputs what the version in force measured for this customer; what a caller put there goes."""
+    if inputs.measured_effects:
+        inputs.ClearField("measured_effects")
+    if effects is None:
+        return
+    for each in effects.table.of(situation_of(inputs, catalogue).facts):
+        inputs.measured_effects.add(action=each.action, added_micros=each.added, basis=effects.version)
+
+
+def with_measured(offers: list[Offer], inputs: DecisionInputs) -> list[Offer]:
+    """The offers with the effects that the inputs have, and the stated ones of all others."""
+    if not inputs.measured_effects:
+        return offers
+    known = {
+        each.action: Effect(basis=each.basis, added=each.added_micros) for each in inputs.measured_effects
+    }
+    return [_measured(offer, known.get(offer.action.name)) for offer in offers]
+
+
+def _measured(offer: Offer, effect: Effect | None) -> Offer:
+    if effect is None or offer.action.is_leave_alone:
+        return offer
+    return offer._replace(action=replace(offer.action, effect=effect))
