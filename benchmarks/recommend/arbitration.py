@@ -1,6 +1,6 @@
 """Arbitration: who gets what when one budget and ten caps bind, by prices and by greedy rules, over five budgets.
 
-Everybody knows the same values and costs (`arbitration_world`, frozen first). Prices are allocation's duals, solved over all
+Everybody knows the same values and costs (`arbitration_world`). Prices are allocation's duals, solved over all
 customers; the choice at prices is recommend's own, with its ledger, and nothing that was given is taken back. In one batch those come first who
 are most above prices, and what is left over goes at lower prices; one by one everybody is decided for as he comes. Percentages are of the bound that the
 duals prove: no choice within the budgets is worth more.

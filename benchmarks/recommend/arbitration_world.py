@@ -1,10 +1,11 @@
-"""Customers, actions, values and a budget for arbitration, made from a seed; frozen before anything was measured. Knows no solver.
+"""Customers, actions, values and a budget for arbitration, made from a seed; knows no solver.
 
 As in the shared notes on actions: ten actions whose costs run from .1 to 60, 70 % of them eligible for a customer, each action given to
 5 to 15 % of the customers at most, and one budget. How values spread is not in the notes; the shares of the bound that three greedy rules
 reach are. `NOTED` is the one of 72 ways (cost within an action, growth of value with cost, spread of worth and of answers; seed 101, 2,500
-customers) under which the three rules come nearest to those fifteen shares: root mean square 7 points. `STEEP` is what was written down first, before
-the rules were looked at: a dear action does far more, so that paying no heed to cost is less of a mistake.
+customers) under which the three rules come nearest to those fifteen shares: root mean square 7 points. It was NOT fixed before anything was measured: it
+was chosen after `STEEP`, which was written down first and in which a dear action does far more, had given 1.43 and 1.19 times where 1.9 and 1.25 are
+asked for. Both are reported in a full run; who judges the rules by `STEEP` sees less of a gain.
 
 Seeds 1, 2, 3 are reported; what was tried was tried on seeds from 101.
 """
