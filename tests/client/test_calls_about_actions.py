@@ -52,6 +52,8 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
     ("report_effect", (), {"action": "call", "rep": "wang", "baseline": "2025"}, "ReportEffect"),
     ("import_baseline", ("2025", [BASELINE_ROW]), {}, "ImportBaseline"),
     ("baselines", (), {}, "ListBaselines"),
+    ("learn_pair_rules", ([("1", 17_000, "NUTS")],), {}, "LearnPairRules"),
+    ("pair_rules", (), {"given": "NUTS"}, "ListPairRules"),
 ]
 
 

@@ -97,4 +97,6 @@ async def test_fields_of_records_are_judged_and_not_shown(database_url: str) -> 
     for name in ("traits", "decayed", "channels", "browsing", "searched", "noise"):
         assert not len(getattr(basic, name)), name
     assert not basic.data_quality.fields
-    assert not basic.HasField("plain")
+    # What decisions ask for, and nothing else of it.
+    assert (basic.plain.birth_month, basic.plain.birth_day, basic.plain.place) == (5, 17, "SW1")
+    assert (basic.plain.birth_year_band, basic.plain.gender) == (0, "")

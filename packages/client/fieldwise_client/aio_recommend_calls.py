@@ -9,10 +9,12 @@ from fieldwise.recommend.v1 import catalogue_pb2, contact_pb2, effect_pb2, polic
 from fieldwise.recommend.v1 import catalogue_service_pb2 as catalogue
 from fieldwise.recommend.v1 import contact_service_pb2 as contacts
 from fieldwise.recommend.v1 import effect_service_pb2 as effects
+from fieldwise.recommend.v1 import pair_service_pb2 as pairs
 from fieldwise.recommend.v1 import recommend_service_pb2 as recommend
 from fieldwise_client import catalogue_requests as of_catalogue
 from fieldwise_client import contact_requests as of_contacts
 from fieldwise_client import effect_requests as of_effects
+from fieldwise_client import pair_requests as of_pairs
 from fieldwise_client import policy_requests as of_policies
 from fieldwise_client import recommend_requests as of_actions
 from fieldwise_client.aio_caller import AsyncCaller
@@ -291,3 +293,27 @@ class AsyncRecommendCalls(AsyncCaller):
         """A version as a file; the one in force if none is named."""
         request = catalogue.ExportCatalogueRequest(version=version)
         return await self._send(of_catalogue.EXPORT, request, timeout)
+
+    async def learn_pair_rules(
+        self,
+        bought: Iterable[tuple[str, int, str]],
+        *,
+        window_days: int = 1,
+        timeout: float = of_pairs.LEARN_SECONDS,
+    ) -> pairs.LearnPairRulesResponse:
+        """Find what is bought together and put it in force.
+
+        Args:
+            bought: (customer, day since 1970, thing).
+            window_days: Days that make a basket.
+        """
+        return await self._send(of_pairs.LEARN_PAIRS, of_pairs.learn_pairs(bought, window_days), timeout)
+
+    async def pair_rules(
+        self, *, given: str = "", timeout: float | None = None
+    ) -> AsyncGenerator[pairs.PairRule, None]:
+        """Rules in force, the surest lift first; from one thing only if it is named."""
+        request = pairs.ListPairRulesRequest(given=given)
+        async for page in self._pages(of_pairs.LIST_PAIRS, request, self._within(timeout)):
+            for rule in page.rules:
+                yield rule

@@ -105,6 +105,8 @@ ACTIONS: Mapping[str, Words] = {
     "leave-alone": Words("Leave the customer alone", "不打扰客户"),
     "email-repeat": Words("E-mail about the product that is due again", "发邮件提醒补货"),
     "email-new": Words("E-mail about a category new to the customer", "发邮件推荐新品类"),
+    "email-companion": Words("E-mail about what goes with the last purchase", "发邮件推荐搭配品类"),
+    "email-birthday": Words("E-mail for the birthday that is near", "发送生日邮件"),
     "email-win-back": Words("E-mail to a customer who fell silent", "发邮件唤回沉默客户"),
     "coupon-loyal": Words("Mail a small coupon to a regular customer", "寄小额优惠券给常客"),
     "coupon-win-back": Words("Mail a larger coupon to win the customer back", "寄大额优惠券唤回客户"),

@@ -81,9 +81,3 @@ def probability(odds: Floats) -> Floats:
     """Of log-odds."""
     found: Floats = 1.0 / (1.0 + np.exp(-odds.clip(-_MOST_LOG_ODDS, _MOST_LOG_ODDS)))
     return found
-
-
-def expected_cost(face: float, stamp: float, odds: Floats) -> Floats:
-    """What a coupon costs each customer's account: its face value as often as he uses it, and what sending it takes."""
-    cost: Floats = stamp + face * probability(odds)
-    return cost
