@@ -149,7 +149,7 @@ def main(arguments: list[str], environ: Mapping[str, str]) -> int:
             migrations.migrate(known.database_url, PACKAGE)
         else:
             sys.setswitchinterval(TURN_SECONDS)
-        loops.run(run(known))
+            loops.run(run(known))
     except settings.SettingsError as error:
         print(error, file=sys.stderr)
         return 2

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
-from fieldwise.recommend.v1.decision_pb2 import DecisionInputs
-from fieldwise_recommend.core.catalogue import Catalogue, Effect
+from fieldwise.recommend.v1.decision_pb2 import DecisionInputs, MeasuredEffect
+from fieldwise_recommend.core.catalogue import Action, Catalogue, Effect
 from fieldwise_recommend.core.policy_learning.effect_table import EffectTable
 from fieldwise_recommend.core.ranking import Offer
 from fieldwise_recommend.situation import situation_of
+
+# Actions with measured effects, beside those they were made from: making one takes as long as valuing it.
+_MOST_MADE: Final = 4096
+_made: Final[dict[tuple[str, str, int], tuple[Action, Action]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +38,20 @@ def with_measured(offers: list[Offer], inputs: DecisionInputs) -> list[Offer]:
     """The offers with the effects that the inputs have, and the stated ones of all others."""
     if not inputs.measured_effects:
         return offers
-    known = {
-        each.action: Effect(basis=each.basis, added=each.added_micros) for each in inputs.measured_effects
-    }
+    known = {each.action: each for each in inputs.measured_effects}
     return [_measured(offer, known.get(offer.action.name)) for offer in offers]
 
 
-def _measured(offer: Offer, effect: Effect | None) -> Offer:
-    if effect is None or offer.action.is_leave_alone:
+def _measured(offer: Offer, effect: MeasuredEffect | None) -> Offer:
+    action = offer.action
+    if effect is None or action.is_leave_alone:
         return offer
-    return offer._replace(action=replace(offer.action, effect=effect))
+    key = (effect.action, effect.basis, effect.added_micros)
+    stated, found = _made.get(key, (None, action))
+    # Of another catalogue, or of one that a counterfactual changed, it is another action.
+    if stated is not action:
+        found = replace(action, effect=Effect(basis=effect.basis, added=effect.added_micros))
+        if len(_made) >= _MOST_MADE:
+            _made.clear()
+        _made[key] = (action, found)
+    return offer._replace(action=found)

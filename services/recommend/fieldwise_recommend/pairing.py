@@ -87,15 +87,22 @@ def look_up(inputs: DecisionInputs, in_force: InForce) -> None:
     inputs.local_day = local_date(inputs.decision_time.seconds, in_force.zone).toordinal() - _EPOCH
     if not book.rules or not inputs.HasField("profile") or is_withheld(inputs):
         return
-    now = inputs.decision_time.seconds
-    bought = [(each.last_purchase_time.seconds, each.category) for each in inputs.profile.interests]
-    if not bought:
+    profile = inputs.profile
+    if not profile.HasField("last_purchase_time"):
         return
     # The basket is what he bought in the window that ends with his last purchase.
-    since = max(time for time, _ in bought) // _DAY - book.window_days + 1
-    basket = [category for time, category in bought if time // _DAY >= since]
-    had = {category for time, category in bought if time >= now - _HAS_DAYS * _DAY}
-    rule = book.companion(basket, had.union(basket))
+    since = (profile.last_purchase_time.seconds // _DAY - book.window_days + 1) * _DAY
+    lately = min(since, inputs.decision_time.seconds - _HAS_DAYS * _DAY)
+    basket: list[str] = []
+    had: set[str] = set()
+    for interest in profile.interests:
+        time = interest.last_purchase_time.seconds
+        if time >= lately:
+            category = interest.category
+            had.add(category)
+            if time >= since:
+                basket.append(category)
+    rule = book.companion(basket, had)
     if rule is not None:
         companion = inputs.companion
         companion.category, companion.given = rule.goes, rule.given
