@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 ALLOTTED = {
-    "allocation": 150,
+    "allocation": 180,
     "client": 60,
     "contract": 20,
     "executor": 30,
-    "forecast": 230,
+    "forecast": 180,
     "gateway": 40,
     "market": 15,
     "profile": 245,
-    "recommend": 40,
+    "recommend": 60,
     "rules": 15,
     "runtime": 50,
     "system": 150,
