@@ -167,6 +167,7 @@ LABELS: Mapping[str, Words] = {
     "changes": Words("What would change it", "怎样会改变决策"),
     "why_not": Words("Why not the others", "为何不选其他动作"),
     "gap": Words("{action}: {amount} less.", "{action}：少 {amount}。"),
+    "unfit": Words("{action}: {amount} more, but it does not fit.", "{action}：多 {amount}，但不适用。"),
     "others": Words("Next best", "其次"),
     "rejected": Words("Did not fit", "不适用"),
     "parts": Words("Based on", "依据"),

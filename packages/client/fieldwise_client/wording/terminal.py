@@ -102,8 +102,9 @@ def _changes(decision: Decision, lang: str, width: int) -> Iterator[str]:
 
 
 def _lack(why: WhyNot, lang: str) -> str:
-    amount = f"{why.gap.amount:,.2f}" if why.gap else ""
-    told = [_label("gap", lang, action=short(why.action), amount=amount)]
+    lacks = why.gap.amount if why.gap else 0
+    words = "gap" if lacks >= 0 else "unfit"  # what is worth more and was not chosen did not fit
+    told = [_label(words, lang, action=short(why.action), amount=f"{abs(lacks):,.2f}")]
     if why.counterfactual is not None:
         told.append(why.counterfactual.text(lang))
     return " ".join(told)
