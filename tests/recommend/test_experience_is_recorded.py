@@ -64,9 +64,9 @@ class Both:
         asked = result_pb2.RecordResultsRequest(results=results)
         return await self.decisions.RecordResults(asked)  # type: ignore[no-any-return]  # as above
 
-    async def report(self, **fields: Any) -> Any:
+    async def report(self, at: int = LATER, **fields: Any) -> Any:
         asked = effects.ReportEffectRequest(**fields)
-        asked.decision_time.FromSeconds(LATER)
+        asked.decision_time.FromSeconds(at)
         # In a thread: a process of its own takes seconds to start, and one test asks for that.
         body = await asyncio.to_thread(report, self.url, asked.SerializeToString(), 28)
         return EffectReport.FromString(body)
@@ -160,6 +160,13 @@ async def test_results_in_another_currency_or_negative_are_refused_all_at_once(t
             await service.record(wrong)
     fields = {each.field for each in from_rpc_error(refused.value).violations}
     assert fields == {"results[0].measured.money.micros", "results[0].measured.money_before.currency_code"}
+
+
+async def test_what_was_decided_at_this_very_moment_is_in_the_report(tmp_path: Path) -> None:
+    async with both(in_file(tmp_path)) as service:
+        await service.decide(4)
+        now, before = await service.report(at=NOW), await service.report(at=NOW - 1)
+    assert (now.decisions, before.decisions) == (4, 0)
 
 
 async def test_late_outcomes_change_the_report(database_url: str) -> None:

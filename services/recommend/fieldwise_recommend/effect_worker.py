@@ -30,8 +30,7 @@ def report(url: str, body: bytes, window_days: int) -> bytes:
     request = wire.ReportEffectRequest.FromString(body)
     with connected(url) as connection:
         start = request.start_time.ToMicroseconds()
-        end = request.end_time if request.HasField("end_time") else request.decision_time
-        experience = read_experience(connection, start, end.ToMicroseconds(), facts=False)
+        experience = read_experience(connection, start, _end(request), facts=False)
         practice = _practice(connection, request.baseline) if request.baseline else None
     found = report_of(
         _of_rep(experience, request.rep),
@@ -43,6 +42,13 @@ def report(url: str, body: bytes, window_days: int) -> bytes:
     message = message_of(found, window_days)
     message.cpu_seconds = time.process_time() - begun
     return message.SerializeToString()
+
+
+def _end(request: wire.ReportEffectRequest) -> int:
+    """Microseconds since 1970, itself left out. What was decided at this very moment is in: a recorded clock stands still."""
+    if request.HasField("end_time"):
+        return request.end_time.ToMicroseconds()
+    return request.decision_time.ToMicroseconds() + 1
 
 
 def _of_rep(experience: Experience, rep: str) -> Experience:

@@ -59,12 +59,6 @@ class Choices:
         )
 
 
-def with_chance(logged: Floats) -> Flags:
-    """Which decisions had chance in them: at least two actions could have been chosen. Only they may be evaluated with."""
-    possible: Flags = (logged > 0.0).sum(axis=1) > 1
-    return possible
-
-
 def _shape_faults(choices: Choices) -> list[Violation]:
     rows = len(choices.rewards)
     if not rows:
