@@ -41,7 +41,6 @@ class Company:
 
     experience: Experience
     earlier: Floats
-    acted_share: Floats
     churn: float
     flagged_churn: float
     new_share: float
@@ -76,7 +75,6 @@ def company(seed: int, customers: int) -> Company:
     return Company(
         whole,
         earlier,
-        ACTS,
         -KEPT * share * float(p_silent[~stranger].mean()),
         -KEPT * share * float(p_silent[flagged].mean()),
         share * _more(p_buy[stranger]),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.recommend.company_world import ACTS, HOURS, MONTHS, REPS, WINDOW, Company, company
+from benchmarks.recommend.company_world import ACTS, BROUGHT, HOURS, MONTHS, REPS, WINDOW, Company, company
 from benchmarks.report import Row
 from fieldwise_client import costs, tipping
 from fieldwise_recommend.core.effect.comparing import Comparison
@@ -55,7 +55,7 @@ def _draw(seed: int, customers: int) -> Draw:
 def _arms(draws: list[Draw]) -> Iterator[Row]:
     """Per arm: satisfaction, loyalty, churn, new customers."""
     yield _held("satisfaction per arm", draws, "satisfaction", lambda world: world.satisfaction)
-    yield _held("money per arm", draws, "money", lambda world: _money_added(world))
+    yield _held("money per arm", draws, "money", _money_added)
     yield _held("churn, treated against control", draws, "churn", lambda world: world.churn)
     flagged = [_holds(each.report.churn.after_action.interval, each.world.flagged_churn) for each in draws]
     yield _share("churn of the flagged, treated against control: intervals that hold the truth", flagged)
@@ -80,7 +80,7 @@ def _money_added(world: Company) -> float:
 def _spent_by_brought(world: Company) -> float:
     count = len(world.experience.customers)
     stranger = world.experience.money_before[:count] == 0
-    return 0.1 * float(world.experience.p_buy[:count][stranger].mean()) * 40.0 / MONTHS
+    return BROUGHT * float(world.experience.p_buy[:count][stranger].mean()) * 40.0 / MONTHS
 
 
 def _people(draws: list[Draw]) -> Iterator[Row]:

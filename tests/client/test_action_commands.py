@@ -87,8 +87,11 @@ def test_publishing_shows_the_reach_and_takes_confirmations(recommend: FakeServi
         assert word in ended.output
     asked = recommend.asked[-1][1]
     assert list(asked.confirm_reach) == ["actions/gift"]
-    run("check")
+    answer.version.changes.add(subject="actions/gift")
+    checked = run("check")
     assert recommend.asked[-1][1].validate_only
+    assert "would put actions/gift in force as version 2" in checked.output
+    assert "IN FORCE" not in checked.output
 
 
 def test_each_step_of_a_draft_names_who_takes_it(recommend: FakeServices, run: Run) -> None:

@@ -99,3 +99,14 @@ def test_a_decision_tells_what_would_change_it() -> None:
     text = render_decision(decision)
     assert f"· {sentence}" in text
     assert "· call-check-in: 0.31 less." in text
+
+
+def test_an_action_that_did_not_fit_says_why_also_where_it_would_be_worth_more() -> None:
+    message = Decision(name="decisions/1", customer="customers/1", chosen_action="actions/leave-alone")
+    message.rejected.add(
+        action="actions/call-retention", code="CONDITION", fact="p_silent", value=0.1, limit=0.35
+    )
+    why = message.why_not.add(action="actions/call-retention", code="CONDITION")
+    why.gap.currency_code, why.gap.micros = "USD", -100_000
+    text = render_decision(decision_of(message))
+    assert "· call-retention: 0.10 more. It does not fit: p_silent 0.1 < 0.35." in text

@@ -139,6 +139,16 @@ def test_a_comparison_without_an_interval_is_not_enough_evidence() -> None:
     assert "not enough evidence (0 and 0; drawn by hash)" in lines
 
 
+def test_before_the_first_result_no_comparison_is_shown_and_it_is_said_when_there_will_be_one() -> None:
+    report = a_report()
+    report.measured = 0
+    lines = "\n".join(effect_lines(report))
+    assert "each is known 28 days after its decision" in lines
+    assert "reps/wang" in lines
+    assert "against" not in lines
+    assert "off by" not in lines
+
+
 def test_a_baseline_file_is_sent_as_it_stands(run: Run, recommend: FakeServices, tmp_path: Path) -> None:
     file = tmp_path / "before.csv"
     file.write_text(

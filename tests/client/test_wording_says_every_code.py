@@ -145,5 +145,6 @@ def test_wrapping_loses_nothing(text: str) -> None:
 def test_a_condition_of_more_than_one_fact_is_shown_as_it_is_written() -> None:
     rule = "'tags/loyal' in tags"
     assert rejection_text("CONDITION", "", None, None, expression=rule) == rule
+    assert rejection_text("CONDITION", "days_to_birthday", None, 7) == "days_to_birthday not known"
     assert rejection_text("CONDITION", "p_buy", 0.1, 0.3, expression="p_buy >= 0.3") == "p_buy 0.1 < 0.3"
     assert rejection_text("NOT_VALID_NOW", "", None, None, "zh") == "当前不在有效期"

@@ -22,11 +22,12 @@ from fieldwise_recommend.core.effect.acting import acting_of
 from fieldwise_recommend.core.effect.chance import by_chance
 from fieldwise_recommend.core.effect.comparing import Basis, Verdict, compare
 from fieldwise_recommend.core.effect.foreseeing import reliability
-from fieldwise_recommend.core.effect.intervals import Share, median_of, t_quantile
+from fieldwise_recommend.core.effect.intervals import Share, median_of
 from fieldwise_recommend.core.effect.practice import Practice, against
 from fieldwise_recommend.core.effect.report import GROUPS_UNLIKE, NO_CONTROL_GROUP, report_of
-from fieldwise_recommend.core.effect.units import customers_of
+from fieldwise_recommend.core.effect.units import columns_before, customers_of
 from fieldwise_recommend.core.experience import Experience
+from fieldwise_recommend.core.results import BOUGHT, BOUGHT_7, BOUGHT_14
 
 DRAWS = 120
 # With 120 draws an honest 95 % interval misses more than 10 % less than once in a thousand runs; the seeds are fixed anyway.
@@ -36,12 +37,6 @@ MISSES = 0.10
 def told(seed: int, lift: float, customers: int = 4_000) -> Any:
     world = customers_of(as_experience(planted(seed, customers, lift)))
     return compare("money", world.money, world.treated, world.before)
-
-
-def test_quantiles_agree_with_another_program() -> None:
-    for freedom in (8, 20, 100, 5_000):
-        for p in (0.9, 0.975, 0.995):
-            assert t_quantile(p, freedom) == pytest.approx(stats.t.ppf(p, freedom), rel=2e-3)
 
 
 @given(st.integers(0, 400), st.integers(1, 400))
@@ -64,7 +59,7 @@ def test_looking_every_day_raises_few_false_alarms_where_a_fixed_interval_raises
     fixed = daily = 0
     for seed in range(40):
         world = planted(seed, 6_000, 0.0)
-        before = np.column_stack([world.before, np.sqrt(world.before)])
+        before = columns_before(world.before)
         ends = np.searchsorted(world.day, np.arange(10, DAYS + 1, 2))
         looks = [compare("money", world.money[:end], world.treated[:end], before[:end]) for end in ends]
         fixed += any(look.interval.low > 0 or look.interval.high < 0 for look in looks)
@@ -177,6 +172,20 @@ def test_predictions_that_are_right_lie_on_the_curve() -> None:
     assert (curves[0].days, curves[0].derived) == (28, False)
     assert curves[0].error < 0.05 < curves[1].error
     assert sum(one.bought.total for one in curves[0].bins) == len(alone)
+
+
+@pytest.mark.parametrize("window", [7, 14, 20, 56])
+def test_a_prediction_for_28_days_is_held_against_windows_of_any_length(window: int) -> None:
+    rng = np.random.default_rng(6)
+    alone = as_experience(planted(5, 20_000, 0.0))
+    alone = alone.at(alone.controlled)
+    p = rng.random(len(alone))
+    # At an even pace, the day of the first purchase.
+    day = 28.0 * np.log(rng.random(len(alone))) / np.log(1.0 - p)
+    flags = BOUGHT * (day < window) | BOUGHT_7 * (day < 7) | BOUGHT_14 * (day < 14)
+    curves = reliability(changed(alone, p_buy=p, flags=flags), window)
+    assert [each.days for each in curves] == sorted({7, 14, window} - set(range(window + 1, 15)))
+    assert all(each.derived and each.error < 0.05 for each in curves)
 
 
 @pytest.mark.parametrize("lift", [0.0, 30.0])

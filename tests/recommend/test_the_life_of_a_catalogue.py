@@ -81,12 +81,19 @@ async def test_bad_definitions_are_refused_at_once_with_the_fields(life: Life) -
     assert "action.cost.currency_code" in (await refused(life.update(foreign))).details
 
 
+async def test_a_check_without_drafts_says_that_nothing_would_be_put_in_force(life: Life) -> None:
+    seen = await life.publish(validate_only=True)
+    assert not seen.version.in_force
+    assert not seen.version.changes
+
+
 async def test_reaching_nobody_or_everybody_is_asked_about(life: Life) -> None:
     for customer in range(30):
         await life.decide(customer, purchase_days=customer)
     some = await life.create(a_gift("purchase_days >= 15"))
     await life.submit(some)
     seen = await life.publish(validate_only=True)
+    assert not seen.version.in_force
     assert [(each.action, each.share) for each in seen.reach] == [("actions/gift", 0.5)]
     assert seen.sample_size == 30
     assert await life.in_force() == SHIPPED

@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from fieldwise_runtime import engines, migrations
+from fieldwise_runtime.checkpoints import Checkpoints
 from fieldwise_runtime.errors import ResourceExhausted, Unavailable
 from fieldwise_runtime.logs import get_logger
 
@@ -68,7 +70,14 @@ class _Outcome:
 class Database:
     """Sync SQLAlchemy Core under threads. Work functions get a connection inside a transaction and never commit."""
 
-    def __init__(self, reading: sa.Engine, writing: sa.Engine, *, in_loop: bool = False) -> None:
+    def __init__(
+        self,
+        reading: sa.Engine,
+        writing: sa.Engine,
+        *,
+        in_loop: bool = False,
+        checkpointing: sa.Engine | None = None,
+    ) -> None:
         self.dialect: str = writing.dialect.name
         self._reading = reading
         self._writing = writing
@@ -80,6 +89,12 @@ class Database:
         self._probing: asyncio.Future[bool] | None = None
         self._needed: dict[str, str] = {}
         self._in_loop = in_loop
+        self._loop: asyncio.AbstractEventLoop | None = None
+        # Held by whoever commits, and by the short end of a checkpoint.
+        self._turn = threading.Lock()
+        self._checkpoints: Checkpoints | None = None
+        if checkpointing is not None:
+            self._checkpoints = Checkpoints(checkpointing, self._turn, self._resume)
         self._waiting: list[_Job] = []
         self._kept: sa.Connection | None = None
         self._started = False
@@ -89,11 +104,14 @@ class Database:
     def open(cls, url: str, *, durability: Durability = Durability.POWER_LOSS) -> Database:
         """Opens ``sqlite:///file`` or ``postgresql://...``; connects when first used."""
         survives_power_loss = durability is Durability.POWER_LOSS
+        is_sqlite = url.startswith("sqlite")
+        writing = partial(engines.writing, url, survives_power_loss=survives_power_loss)
         return cls(
             engines.reading(url, connections=_READERS + 1),
-            engines.writing(url, survives_power_loss=survives_power_loss),
+            writing(checkpoints=not is_sqlite),
             # Without a wait for the disk a commit takes less than handing it to a thread and back.
-            in_loop=not survives_power_loss and url.startswith("sqlite"),
+            in_loop=not survives_power_loss and is_sqlite,
+            checkpointing=writing(checkpoints=False) if is_sqlite else None,
         )
 
     async def read(self, work: Callable[[sa.Connection], T]) -> T:
@@ -139,6 +157,8 @@ class Database:
         if self._closed:
             return
         self._closed = True
+        if self._checkpoints is not None:
+            await asyncio.to_thread(self._checkpoints.close)
         self._write_waiting()
         if self._probing is not None:
             # What is still with a probe when all connections are closed stays open; one that hangs is not waited for.
@@ -191,15 +211,27 @@ class Database:
     def _put_in_loop(self, job: _Job) -> None:
         """Writes asked for in one round of the loop share a transaction at the end of it."""
         self._check_open()
+        self._loop = job.loop
         self._waiting.append(job)
         if len(self._waiting) == 1:
             job.loop.call_soon(self._write_waiting)
 
     def _write_waiting(self) -> None:
-        group, self._waiting = self._waiting, []
-        wanted = [job for job in group if not job.waiting.cancelled()]
-        if wanted:
-            _tell_all(self._written(wanted))
+        # The loop does not wait for the end of a checkpoint: `_resume` comes after it.
+        if not self._turn.acquire(blocking=False):
+            return
+        try:
+            group, self._waiting = self._waiting, []
+            outcomes = self._written([job for job in group if not job.waiting.cancelled()])
+        finally:
+            self._turn.release()
+        _tell_all(outcomes)
+
+    def _resume(self) -> None:
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # a loop that is closed has nobody left who waits
+                loop.call_soon_threadsafe(self._write_waiting)
 
     def _read(self, work: Callable[[sa.Connection], T]) -> T:
         try:
@@ -213,9 +245,9 @@ class Database:
             group = self._next_group()
             if not group:
                 return
-            wanted = [job for job in group if not job.waiting.cancelled()]
-            if wanted:
-                _tell(self._written(wanted))
+            with self._turn:
+                outcomes = self._written([job for job in group if not job.waiting.cancelled()])
+            _tell(outcomes)
 
     def _next_group(self) -> list[_Job]:
         """Waits for a job and takes all that wait with it; empty when the database closes."""
@@ -246,6 +278,14 @@ class Database:
             yield self._kept
 
     def _written(self, group: list[_Job]) -> list[_Outcome]:
+        if not group:
+            return []
+        outcomes = self._transacted(group)
+        if self._checkpoints is not None:
+            self._checkpoints.committed()
+        return outcomes
+
+    def _transacted(self, group: list[_Job]) -> list[_Outcome]:
         try:
             with self._transaction() as connection:
                 if len(group) == 1:

@@ -53,8 +53,12 @@ def reading(url: str, *, connections: int) -> sa.Engine:
     return engine
 
 
-def writing(url: str, *, survives_power_loss: bool) -> sa.Engine:
-    """An engine with one connection, for one thread."""
+def writing(url: str, *, survives_power_loss: bool, checkpoints: bool = True) -> sa.Engine:
+    """An engine with one connection, for one thread.
+
+    Args:
+        checkpoints: Commits write SQLite's log back when it is long; without, somebody else must.
+    """
     parts = parsed(url)
     if parts.drivername == "sqlite":
         synchronous = "FULL" if survives_power_loss else "NORMAL"
@@ -62,7 +66,7 @@ def writing(url: str, *, survives_power_loss: bool) -> sa.Engine:
         # could delete later.
         pragmas = (
             f"synchronous={synchronous}",
-            "wal_autocheckpoint=4000",
+            f"wal_autocheckpoint={4000 if checkpoints else 0}",
             "cache_size=-32000",
             "secure_delete=FAST",
         )

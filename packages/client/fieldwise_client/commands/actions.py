@@ -160,7 +160,7 @@ def check(as_json: Json = False, data: Data = Path(DEFAULT_DATA)) -> None:
     """Say what publishing would do, drafts in review included; nothing is put in force."""
     with faults_told(), client_for(data) as client:
         told = client.publish_catalogue(actor="check", validate_only=True)
-    typer.echo(json_text(told) if as_json else _published(told))
+    typer.echo(json_text(told) if as_json else _validated(told))
 
 
 def publish(
@@ -209,9 +209,23 @@ def _drafted(draft: Draft) -> str:
     return f"{draft.name:<32} {change:<8} {state:<10} by {', '.join(draft.authors)}{reviewed}{said}"
 
 
+def _validated(told: PublishCatalogueResponse) -> str:
+    changed = ", ".join(change.subject for change in told.version.changes)
+    would = (
+        f"would put {changed} in force as version {told.version.number}"
+        if changed
+        else "no draft is approved or in review"
+    )
+    return f"{would}\n{_reached(told)}"
+
+
 def _published(told: PublishCatalogueResponse) -> str:
-    lines = [_version(told.version) if told.version.number else ""]
-    lines.append(f"rules take at most {told.steps} of {told.steps_allowed} steps a customer")
+    return f"{_version(told.version)}\n{_reached(told)}"
+
+
+def _reached(told: PublishCatalogueResponse) -> str:
+    """What the rules cost and whom each changed action reaches."""
+    lines = [f"rules take at most {told.steps} of {told.steps_allowed} steps a customer"]
     if not told.sample_size:
         lines.append("no decision was made yet: nothing can be said of whom the actions reach")
     for each in told.reach:
@@ -219,7 +233,7 @@ def _published(told: PublishCatalogueResponse) -> str:
         why = f"; {', '.join(f'{share:.0%} {code}' for code, share in away)}" if away else ""
         asked = "  IS THAT MEANT? publish with --confirm" if each.questioned else ""
         lines.append(f"{each.action:<32} reaches {each.share:.0%} of {told.sample_size}{why}{asked}")
-    return "\n".join(filter(None, lines))
+    return "\n".join(lines)
 
 
 def _version(each: CatalogueVersion) -> str:

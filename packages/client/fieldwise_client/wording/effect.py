@@ -26,6 +26,12 @@ _WARNINGS = {
 }
 
 
+_LEGEND = (
+    "  how to read: mean treated against mean left alone, the difference [95 % interval for one look], daily [one that may be",
+    "  looked at every day], finds = the smallest difference that one look would find, the verdict (how many; how drawn)",
+)
+
+
 def effect_lines(report: pb.EffectReport) -> Iterator[str]:
     """The whole report."""
     yield (
@@ -34,6 +40,11 @@ def effect_lines(report: pb.EffectReport) -> Iterator[str]:
     )
     for warning in report.warnings:
         yield f"  ! {_WARNINGS.get(warning, warning)}"
+    if not report.measured:
+        yield f"  no result is known yet: each is known {report.window_days} days after its decision, and what was caused only then"
+        yield from _told_so_far(report.acting)
+        return
+    yield from _LEGEND
     yield "\nTreated against left alone (whoever acted)"
     yield from _compared([*report.intention_to_treat, report.before])
     yield from _new_customers(report.new_customers)
@@ -71,13 +82,19 @@ def _new_customers(found: pb.NewCustomers) -> Iterator[str]:
     yield from _compared([found.share])
 
 
-def _acting(found: pb.ActingReport, success: pb.Share) -> Iterator[str]:
-    yield f"\nRecommended {found.recommended}, acted on {_share(found.acted)}; bought after {_share(success)}"
-    yield f"  conversion acted on {_share(found.converted)}, not acted on {_share(found.converted_unacted)}"
-    yield from _compared([found.plain, found.levelled])
+def _told_so_far(found: pb.ActingReport) -> Iterator[str]:
+    """What needs no result: who was told what and acted."""
+    yield f"\nRecommended {found.recommended}, acted on {_share(found.acted)}"
     yield f"  hours to act: {_median(found.hours_to_act)}"
     for each in found.reps:
         yield f"  {each.rep:<20} acted {_share(each.acted)}, declined {_share(each.declined)}"
+
+
+def _acting(found: pb.ActingReport, success: pb.Share) -> Iterator[str]:
+    yield from _told_so_far(found)
+    yield f"  bought within the window: {_share(success)}; acted on {_share(found.converted)}, not acted on {_share(found.converted_unacted)}"
+    yield "  acted on against not acted on, as they are and weighted to customers of one kind"
+    yield from _compared([found.plain, found.levelled])
     for action in found.actions:
         said = ", ".join(f"{kind} {_share(action.said[kind])}" for kind in sorted(action.said))
         yield f"  {action.action:<28} {action.chosen} times, bought {_share(action.bought)}{', ' if said else ''}{said}"
@@ -114,7 +131,7 @@ def _practice(found: pb.PracticeComparison) -> Iterator[str]:
 
 def _share(found: pb.Share) -> str:
     if not found.total:
-        return "none"
+        return "not known"
     interval = found.interval
     return f"{found.share:.1%} [{interval.low:.1%}, {interval.high:.1%}] of {found.total}"
 

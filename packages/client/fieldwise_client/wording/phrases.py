@@ -87,6 +87,8 @@ def rejection_text(
 ) -> str:
     """Why an action did not fit, in a few words; a condition that compares no single fact is shown as it is written."""
     shown = short(fact) if fact.startswith("reps/") else fact or expression
+    if code == "CONDITION" and fact and value is None:
+        return phrase(REJECTIONS, "NOT_KNOWN", language, {"fact": fact})
     if code == "CONDITION" and value is not None and limit is not None:
         shown = f"{fact} {value:.4g} {'<' if value < limit else '>'} {limit:.4g}"
     return phrase(REJECTIONS, code, language, {"fact": shown})

@@ -85,6 +85,7 @@ REASONS: Mapping[str, Words] = {
 
 REJECTIONS: Mapping[str, Words] = {
     "CONDITION": Words("{fact}", "{fact}"),
+    "NOT_KNOWN": Words("{fact} not known", "{fact} 未知"),
     "NO_REP": Words("no rep", "无业务员"),
     "BUDGET_SPENT": Words("{fact} used up", "{fact} 已用完"),
     "NO_PRICES": Words("no price for {fact}", "{fact} 无价格"),
@@ -166,8 +167,9 @@ LABELS: Mapping[str, Words] = {
     "value": Words("value", "价值"),
     "changes": Words("What would change it", "怎样会改变决策"),
     "why_not": Words("Why not the others", "为何不选其他动作"),
-    "gap": Words("{action}: {amount} less.", "{action}：少 {amount}。"),
-    "unfit": Words("{action}: {amount} more, but it does not fit.", "{action}：多 {amount}，但不适用。"),
+    "less": Words("{action}: {amount} less.", "{action}：少 {amount}。"),
+    "more": Words("{action}: {amount} more.", "{action}：多 {amount}。"),
+    "unfit": Words("It does not fit: {reason}.", "不适用：{reason}。"),
     "others": Words("Next best", "其次"),
     "rejected": Words("Did not fit", "不适用"),
     "parts": Words("Based on", "依据"),

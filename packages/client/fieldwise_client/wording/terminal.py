@@ -14,6 +14,7 @@ from fieldwise_client.decision import (
     Part,
     PricePaid,
     RankedAction,
+    RejectedAction,
     Verdict,
     WhyNot,
     decision_of,
@@ -98,13 +99,17 @@ def _changes(decision: Decision, lang: str, width: int) -> Iterator[str]:
     if lacking:
         yield f"  {_label('why_not', lang)}"
     for why in lacking:
-        yield from wrapped(_lack(why, lang), width, "  · ", _INDENT)
+        unfit = {each.action: each for each in decision.rejected}
+        yield from wrapped(_lack(why, unfit.get(why.action), lang), width, "  · ", _INDENT)
 
 
-def _lack(why: WhyNot, lang: str) -> str:
+def _lack(why: WhyNot, unfit: RejectedAction | None, lang: str) -> str:
     lacks = why.gap.amount if why.gap else 0
-    words = "gap" if lacks >= 0 else "unfit"  # what is worth more and was not chosen did not fit
-    told = [_label(words, lang, action=short(why.action), amount=f"{abs(lacks):,.2f}")]
+    told = [
+        _label("less" if lacks >= 0 else "more", lang, action=short(why.action), amount=f"{abs(lacks):,.2f}")
+    ]
+    if unfit is not None:
+        told.append(_label("unfit", lang, reason=_rejection(unfit, lang)))
     if why.counterfactual is not None:
         told.append(why.counterfactual.text(lang))
     return " ".join(told)
@@ -165,11 +170,12 @@ def _others(decision: Decision, lang: str, width: int) -> Iterator[str]:
         listed = " · ".join(_other(ranked) for ranked in others)
         yield from wrapped(listed, width, f"  {_label('others', lang)}: ", _INDENT)
     if decision.rejected:
-        texts = (
-            f"{short(each.action)} ({rejection_text(each.code, each.fact, each.value, each.limit, lang, each.expression)})"
-            for each in decision.rejected
-        )
+        texts = (f"{short(each.action)} ({_rejection(each, lang)})" for each in decision.rejected)
         yield cut(f"  {_label('rejected', lang)}: {' · '.join(texts)}", width)
+
+
+def _rejection(each: RejectedAction, lang: str) -> str:
+    return rejection_text(each.code, each.fact, each.value, each.limit, lang, each.expression)
 
 
 def _other(ranked: RankedAction) -> str:

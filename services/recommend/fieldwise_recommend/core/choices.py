@@ -13,7 +13,6 @@ from fieldwise_recommend.core.situation import FACTS, Chance, Situation
 
 # How an action came to be chosen.
 CONTROL, BEST, CHANCE = 0, 1, 2
-ARM_NAMES: Final = ("control", "best", "chance")
 
 FACT_NAMES: Final = tuple(FACTS)
 _PACKED: Final = struct.Struct(f"<{len(FACT_NAMES)}d")

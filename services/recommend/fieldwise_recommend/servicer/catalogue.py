@@ -119,8 +119,10 @@ class CatalogueWire(CatalogueServiceServicer):
         self, request: catalogue_service_pb2.PublishCatalogueRequest, context: _Context
     ) -> catalogue_service_pb2.PublishCatalogueResponse:
         if request.validate_only:
-            return self._published(await self._publishing.validate(_act(request)))
-        return self._published(await self._publishing.publish(_act(request), list(request.confirm_reach)))
+            return self._published(await self._publishing.validate(_act(request)), None)
+        made = await self._publishing.publish(_act(request), list(request.confirm_reach))
+        stands = self._in_force.catalogue.version == made.release.version
+        return self._published(made, made.release if stands else None)
 
     async def RollbackCatalogue(
         self, request: catalogue_service_pb2.RollbackCatalogueRequest, context: _Context
@@ -188,8 +190,9 @@ class CatalogueWire(CatalogueServiceServicer):
             toml=await self._drafting.file(version), version=version
         )
 
-    def _published(self, made: Publication) -> catalogue_service_pb2.PublishCatalogueResponse:
-        in_force = made.release if self._in_force.catalogue.version == made.release.version else None
+    def _published(
+        self, made: Publication, in_force: Release | None
+    ) -> catalogue_service_pb2.PublishCatalogueResponse:
         return catalogue_service_pb2.PublishCatalogueResponse(
             version=self._version(made.release, in_force),
             reach=[_reach(each) for each in made.reach],

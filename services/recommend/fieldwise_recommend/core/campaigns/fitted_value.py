@@ -6,16 +6,14 @@ Fitted Q iteration over a finite horizon: Q of a week is its expected profit and
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
 from typing import Final
 
 import numpy as np
 
 from fieldwise_recommend.core.campaigns.response import Response
-from fieldwise_recommend.core.campaigns.standing import NOTHING, Flags, Floats, Integers, Standing
+from fieldwise_recommend.core.campaigns.standing import NOTHING, Floats, Integers, Standing
 
 _RIDGE: Final = 1e-4
-_DEGREE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +52,23 @@ def q_values(
 ) -> Floats:
     """Expected profit now and later of each action, shape (n, actions)."""
     rows = len(standing.rate)
+    nobody, everybody = np.zeros(rows, dtype=np.bool_), np.ones(rows, dtype=np.bool_)
     found = np.empty((rows, len(costs)))
     for action, cost in enumerate(costs):
         done = np.where(standing.reachable, action, NOTHING)
         bought = response.bought(standing, done)
         found[:, action] = bought * standing.worth - cost * (done != NOTHING)
-        if later is not None:
-            left = response.left(standing, done)
-            for did_buy, chance in ((True, bought), (False, 1.0 - bought)):
-                for did_leave, leaving in ((True, left), (False, 1.0 - left)):
-                    follows = standing.after(done, np.full(rows, did_buy), np.full(rows, did_leave))
-                    found[:, action] += chance * leaving * (_terms(follows, len(costs)) @ later)
+        if later is None:
+            continue
+        left = response.left(standing, done)
+        for did_buy, chance in ((everybody, bought), (nobody, 1.0 - bought)):
+            found[:, action] += (
+                chance * (1.0 - left) * _value(standing.after(done, did_buy, nobody), len(costs), later)
+            )
+            if action != NOTHING:
+                found[:, action] += (
+                    chance * left * _value(standing.after(done, did_buy, everybody), len(costs), later)
+                )
     return found
 
 
@@ -89,16 +93,31 @@ def fitted(
 
 def _terms(standing: Standing, count: int) -> Floats:
     """Products of two of what is known, also times the worth of a purchase, and apart for those who cannot be reached."""
-    known = np.column_stack(
-        [standing.rate, standing.traits, np.log(standing.idle.astype(np.float64)), standing.loads(count)]
-    )
-    pairs = combinations_with_replacement(range(known.shape[1]), _DEGREE)
-    shape = np.column_stack([np.ones(len(known)), known, *(known[:, pair].prod(axis=1) for pair in pairs)])
-    worth = standing.worth[:, None]
-    reachable: Flags = standing.reachable
-    gone = ~reachable[:, None]
-    first = shape[:, : known.shape[1] + 1]
-    return np.column_stack([shape * ~gone, shape * worth * ~gone, first * worth * gone, gone])
+    known = _known(standing, count)
+    shape, worth = _with_products(known), standing.worth[:, None]
+    staying, gone = standing.reachable[:, None], ~standing.reachable[:, None]
+    return np.column_stack([shape * staying, shape * worth * staying, known * worth * gone, gone])
+
+
+def _value(standing: Standing, count: int, later: Floats) -> Floats:
+    """What `_terms` and their coefficients give, without laying out those that are 0."""
+    known, worth, staying = _known(standing, count), standing.worth, standing.reachable
+    found: Floats = worth * (known @ later[-1 - known.shape[1] : -1]) + later[-1]
+    if staying.any():
+        shape = _with_products(known[staying])
+        parts = shape @ later[: 2 * shape.shape[1]].reshape(2, -1).T
+        found[staying] = parts[:, 0] + worth[staying] * parts[:, 1]
+    return found
+
+
+def _known(standing: Standing, count: int) -> Floats:
+    idle = np.log(standing.idle.astype(np.float64))
+    return np.column_stack([np.ones(len(idle)), standing.rate, standing.traits, idle, standing.loads(count)])
+
+
+def _with_products(known: Floats) -> Floats:
+    first, second = np.triu_indices(known.shape[1] - 1)
+    return np.column_stack([known, known[:, 1 + first] * known[:, 1 + second]])
 
 
 def _ridge(terms: Floats, values: Floats) -> Floats:

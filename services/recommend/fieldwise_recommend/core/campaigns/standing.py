@@ -69,11 +69,8 @@ class Standing:
 
     def loads(self, actions: int) -> Floats:
         """Past contacts of each kind, fading fast and slowly, shape (n, 2 x (actions - 1))."""
-        ages = np.arange(self.contacts.shape[1])
-        columns = [
-            (self.contacts == action) @ fading**ages for action in range(1, actions) for fading in _FADING
-        ]
-        return np.column_stack(columns)
+        fading = np.power.outer(np.array(_FADING), np.arange(self.contacts.shape[1])).T
+        return np.column_stack([(self.contacts == action) @ fading for action in range(1, actions)])
 
     def log_odds(self) -> Floats:
         """The usual rate as log-odds, shape (n,)."""

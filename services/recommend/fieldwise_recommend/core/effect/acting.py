@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from fieldwise_recommend.core.catalogue import LEAVE_ALONE
-from fieldwise_recommend.core.effect.chance import weighted
+from fieldwise_recommend.core.effect.chance import FEWEST, weighted
 from fieldwise_recommend.core.effect.comparing import Basis, Comparison, compare
 from fieldwise_recommend.core.effect.intervals import Median, Share, median_of
 from fieldwise_recommend.core.experience import Bools, Experience, Floats
@@ -95,7 +95,7 @@ def recommended(experience: Experience) -> Bools:
 def levelled(known: Experience) -> Comparison:
     """Acted on against not, each weighted by one over the probability of it, given what was known at the decision."""
     acted = known.said["acted"]
-    if min(acted.sum(), (~acted).sum()) < 50:
+    if min(acted.sum(), (~acted).sum()) < FEWEST:
         return compare("money", known.money, acted, basis=Basis.OBSERVED)
     chance = probability_of(acted, known_columns(known))
     weights = np.minimum(np.where(acted, 1.0 / chance, 1.0 / (1.0 - chance)), _MOST_WEIGHT)

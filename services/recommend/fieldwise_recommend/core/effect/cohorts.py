@@ -11,7 +11,7 @@ from fieldwise_recommend.core.effect.intervals import Share
 from fieldwise_recommend.core.experience import DAY, Bools, Experience, Ints
 from fieldwise_recommend.core.results import BOUGHT
 
-# Each row of a cohort costs a line of the report: older ones are left out.
+# Each window of a cohort is a line of the report: later ones are left out.
 MOST_PERIODS: Final = 24
 
 

@@ -15,10 +15,12 @@ from fieldwise_recommend.core.effect.comparing import Comparison, compare
 from fieldwise_recommend.core.effect.intervals import Share
 from fieldwise_recommend.core.effect.units import Customers
 from fieldwise_recommend.core.experience import Bools, Experience, Floats
-from fieldwise_recommend.core.results import BOUGHT, BOUGHT_7, BOUGHT_14, SILENT, WAS_SILENT
+from fieldwise_recommend.core.results import BOUGHT, BOUGHT_7, BOUGHT_14
 
 BINS: Final = 10
 _HORIZONS: Final = ((7, BOUGHT_7), (14, BOUGHT_14))
+# What `p_buy` is the probability of, however long the window of results is.
+_FORETOLD_DAYS: Final = 28
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Reliability:
     """Predictions of "buys within ``days``" against what happened.
 
     Args:
-        derived: No model answers this horizon here: it is the prediction for the window at an even pace.
+        derived: No model answers this horizon here: it is the prediction for 28 days at an even pace.
         error: Mean distance of prediction and truth over the bins, weighted by how many they hold.
     """
 
@@ -66,10 +68,10 @@ class Churn:
 
 
 def reliability(experience: Experience, window_days: int) -> list[Reliability]:
-    """A curve for each horizon, by decisions to leave alone."""
+    """A curve for each horizon up to the window, by decisions to leave alone."""
     alone = experience.at(experience.measured & ~recommended(experience))
-    horizons = [*_HORIZONS, (window_days, BOUGHT)]
-    return [_curve(alone, days, bit, window_days) for days, bit in horizons if days <= window_days]
+    shorter = [(days, bit) for days, bit in _HORIZONS if days < window_days]
+    return [_curve(alone, days, bit) for days, bit in (*shorter, (window_days, BOUGHT))]
 
 
 def success(experience: Experience) -> Share:
@@ -99,13 +101,8 @@ def churn_of(experience: Experience, customers: Customers, threshold: float) -> 
     )
 
 
-def fell_silent(experience: Experience) -> Bools:
-    """Decisions about customers who were not silent, and were at the end of the window."""
-    return experience.measured & experience.flag(SILENT) & ~experience.flag(WAS_SILENT)
-
-
-def _curve(alone: Experience, days: int, bit: int, window_days: int) -> Reliability:
-    predicted: Floats = 1.0 - (1.0 - np.clip(alone.p_buy, 0.0, 1.0)) ** (days / window_days)
+def _curve(alone: Experience, days: int, bit: int) -> Reliability:
+    predicted: Floats = 1.0 - (1.0 - np.clip(alone.p_buy, 0.0, 1.0)) ** (days / _FORETOLD_DAYS)
     happened = alone.flag(bit)
     place = np.minimum((predicted * BINS).astype(np.int64), BINS - 1)
     bins: list[Bin] = []
@@ -115,7 +112,7 @@ def _curve(alone: Experience, days: int, bit: int, window_days: int) -> Reliabil
         one = Bin(float(predicted[here].mean()), _share(happened, here))
         bins.append(one)
         distance += abs(one.predicted - one.bought.value) * one.bought.total
-    return Reliability(days, days != window_days, bins, distance / max(1, len(alone)))
+    return Reliability(days, days != _FORETOLD_DAYS, bins, distance / max(1, len(alone)))
 
 
 def _share(happened: Bools, some: Bools) -> Share:

@@ -1,6 +1,6 @@
 """Intervals of estimates: fixed, always valid, of shares and of medians; knows no decision.
 
-Sources: t quantiles by Cornish and Fisher (1937). Shares by Wilson (1927). Always valid: the mixture boundary of Robbins (1970) with
+Sources: shares by Wilson (1927). Always valid: the mixture boundary of Robbins (1970) with
 an estimated variance, an asymptotic confidence sequence (Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, 2024, *Time-uniform
 central limit theory and asymptotic confidence sequences*, Annals of Statistics 52(6), theorem 2.2).
 """
@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, stdtrit
 
 ALPHA: Final = 0.05
 POWER: Final = 0.8
@@ -74,26 +75,14 @@ def median_of(values: NDArray[np.float64]) -> Median:
     return Median(float(np.median(ordered)), interval, n)
 
 
-def t_quantile(p: float, freedom: float) -> float:
-    """The quantile ``p`` above one half of Student's t, to about four digits from 3 degrees of freedom on."""
-    return _student(_NORMAL.inv_cdf(p), freedom)
-
-
 def _student(z: float, freedom: float) -> float:
     """What Student's t exceeds as seldom as a normal number exceeds ``z``."""
-    n = max(freedom, 3.0)
-    # Cornish-Fisher, four terms (Abramowitz and Stegun 26.7.5).
-    z2 = z * z
-    g1 = (z2 + 1) / 4
-    g2 = ((5 * z2 + 16) * z2 + 3) / 96
-    g3 = (((3 * z2 + 19) * z2 + 17) * z2 - 15) / 384
-    g4 = ((((79 * z2 + 776) * z2 + 1482) * z2 - 1920) * z2 - 945) / 92160
-    return z * (1 + g1 / n + g2 / n**2 + g3 / n**3 + g4 / n**4)
+    return -float(stdtrit(freedom, ndtr(-z)))
 
 
 def fixed(estimate: float, error: float, freedom: float, alpha: float = ALPHA) -> Interval:
     """The interval of one look at a moment chosen before."""
-    half = t_quantile(1.0 - alpha / 2.0, freedom) * error
+    half = _student(_NORMAL.inv_cdf(1.0 - alpha / 2.0), freedom) * error
     return Interval(estimate - half, estimate + half)
 
 
@@ -116,4 +105,4 @@ def always_valid(
 
 def smallest_detectable(error: float, freedom: float, alpha: float = ALPHA, power: float = POWER) -> float:
     """The effect that one look would find with probability ``power``, of this size or larger."""
-    return (t_quantile(1.0 - alpha / 2.0, freedom) + _NORMAL.inv_cdf(power)) * error
+    return (_student(_NORMAL.inv_cdf(1.0 - alpha / 2.0), freedom) + _NORMAL.inv_cdf(power)) * error

@@ -93,24 +93,21 @@ def report_of(
     Args:
         campaign: Compare with the control group of this action instead of that of all, among those whom it fitted.
     """
-    treated: Bools | None = None
-    whole = experience
+    whole, treated = experience, None
     if campaign:
-        fitted, held = experience.in_campaign(campaign)
-        experience = experience.at(fitted & ~experience.controlled)
-        treated = ~held[fitted & ~whole.controlled]
+        experience, treated = _of_campaign(whole, campaign)
     customers = customers_of(experience, treated)
-    acting = acting_of(experience)
+    before = compare("money before", customers.before[:, 0], customers.treated)
     return Report(
         len(experience),
         int(experience.measured.sum()),
         len(customers),
-        _warnings(experience, customers, treated),
+        _warnings(experience, treated, before),
         _treated(customers),
-        compare("money before", customers.before[:, 0], customers.treated),
+        before,
         _new_customers(customers),
         [_effect(whole, action) for action in sorted(whole.actions) if action not in ("", LEAVE_ALONE)],
-        acting,
+        acting_of(experience),
         success(experience),
         reliability(experience, window_days),
         churn_of(experience, customers, flagged_from),
@@ -145,14 +142,19 @@ def _new_customers(customers: Customers) -> NewCustomers:
 
 
 def _effect(experience: Experience, action: str) -> ActionEffect:
-    fitted, held = experience.in_campaign(action)
-    ours = fitted & ~experience.controlled
-    customers = customers_of(experience.at(ours), ~held[ours])
+    customers = customers_of(*_of_campaign(experience, action))
     campaign = compare("money", customers.money, customers.treated, customers.before)
     return ActionEffect(action, by_chance(experience, action), campaign)
 
 
-def _warnings(experience: Experience, customers: Customers, treated: Bools | None) -> list[str]:
+def _of_campaign(experience: Experience, action: str) -> tuple[Experience, Bools]:
+    """Decisions that an action fitted, and whether the customer may get it; nobody of the control group of all."""
+    fitted, held = experience.in_campaign(action)
+    ours = fitted & ~experience.controlled
+    return experience.at(ours), ~held[ours]
+
+
+def _warnings(experience: Experience, treated: Bools | None, before: Comparison) -> list[str]:
     found: list[str] = []
     group = ~experience.controlled if treated is None else treated
     if not len(experience) or group.all():
@@ -161,7 +163,6 @@ def _warnings(experience: Experience, customers: Customers, treated: Bools | Non
         shares = [float(experience.measured[side].mean()) for side in (group, ~group) if side.any()]
         if len(shares) == 2 and abs(shares[0] - shares[1]) > _UNLIKE:
             found.append(MEASURED_UNLIKE)
-        before = compare("money before", customers.before[:, 0], customers.treated)
         if before.verdict is not Verdict.NOT_ENOUGH_EVIDENCE:
             found.append(GROUPS_UNLIKE)
     if experience.measured.sum() < len(experience) / 2:

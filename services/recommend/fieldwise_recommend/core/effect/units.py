@@ -70,7 +70,6 @@ def customers_of(experience: Experience, treated: Bools | None = None) -> Custom
     lasting = ~measured.flag(WAS_SILENT)[first]
     bought = mean(measured.flag(BOUGHT))
     opted_out = measured.said.get("opted_out", np.zeros(len(measured), dtype=np.bool_))
-    before = measured.money_before[first]
     return Customers(
         code,
         np.flatnonzero(experience.measured)[first],
@@ -84,8 +83,13 @@ def customers_of(experience: Experience, treated: Bools | None = None) -> Custom
         stranger,
         mean(opted_out) > 0,
         _mean_score(measured.score, place, count),
-        np.column_stack([before, np.sqrt(before)]),
+        columns_before(measured.money_before[first]),
     )
+
+
+def columns_before(money: Floats) -> Floats:
+    """What comparisons are adjusted by: money before and its root, shape (customers, 2)."""
+    return np.column_stack([money, np.sqrt(money)])
 
 
 def _mean_score(score: Floats, place: Ints, count: int) -> Floats:
