@@ -16,6 +16,7 @@ import grpc.aio
 from google.longrunning import operations_pb2
 from google.protobuf.duration_pb2 import Duration
 
+from benchmarks.consents import consents
 from fieldwise.forecast.v1 import forecast_service_pb2 as forecast_pb
 from fieldwise.forecast.v1 import forecast_service_pb2_grpc
 from fieldwise.profile.v1 import consent_pb2, event_pb2, profile_service_pb2, profile_service_pb2_grpc
@@ -37,7 +38,10 @@ async def milliseconds(events: int) -> list[float]:
     """Of each event: from sending it to holding the probability of a purchase that was computed from it."""
     with tempfile.TemporaryDirectory() as folder:
         async with both(Path(folder)) as services:
-            await services.ingest([purchased(*each) for each in history()], NOW)
+            asked = consents(
+                (f"customers/{number}" for number in range(CUSTOMERS)), NOW - timedelta(days=DAYS)
+            )
+            await services.ingest([*asked, *(purchased(*each) for each in history())], NOW)
             await services.train()
             return [await services.timed(number) for number in range(events)]
 

@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 import numpy as np
 
+from benchmarks.consents import consents
 from benchmarks.processes import free_port, start_module
 from benchmarks.profile.server import serving
 from benchmarks.report import Row
@@ -39,7 +40,8 @@ def rows(*, quick: bool) -> Iterator[Row]:
     ):
         stub: Any = profile_service_pb2_grpc.ProfileServiceStub(one)
         outlooks: Any = customer_service_pb2_grpc.CustomerServiceStub(other)
-        ingest(stub, list(history()), NOW)
+        asked = consents((f"customers/{n}" for n in range(CUSTOMERS)), NOW - timedelta(days=180))
+        ingest(stub, [*asked, *history()], NOW)
         found = [searched(stub, outlooks, n) for n in range(rounds)]
     before, after, seconds = np.array(found).T
     yield Row(

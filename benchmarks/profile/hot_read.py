@@ -8,6 +8,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ import grpc.aio
 import sqlalchemy as sa
 import uvloop
 
+from benchmarks.consents import consents
 from benchmarks.decide import echo_server
 from benchmarks.processes import free_port, start_module, stop, wait_for_port
-from benchmarks.profile.stream import DAY, NOW, Stream
+from benchmarks.profile.stream import DAY, NOW, Stream, batch
 from benchmarks.report import Row
 from fieldwise.profile.v1 import consent_pb2, profile_service_pb2
 from fieldwise_profile.__main__ import PACKAGE, wired
@@ -95,6 +97,8 @@ async def _filled(folder: str) -> tuple[Any, Database]:
     service.register(server)
 
     async def requests() -> AsyncIterator[profile_service_pb2.IngestEventsRequest]:
+        asked = consents(["customers/3"], datetime.fromtimestamp(NOW - 40 * DAY, UTC))
+        yield batch(list(asked), 1_000)
         for each in Stream(seed=1, customers=30).batches(6_000):
             yield each
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
+from operator import truediv
 from statistics import median
 from typing import Final
 
@@ -44,8 +45,8 @@ def rows(*, quick: bool = False) -> Iterator[Row]:
 
 def _contacts(customers: int) -> Iterator[Row]:
     chance = random.Random(SEED)
-    capped = [_year(chance, CAPS) for _ in range(customers)]
-    free = [_year(chance, ()) for _ in range(customers)]
+    capped = [_reached_when(chance, CAPS) for _ in range(customers)]
+    free = [_reached_when(chance, ()) for _ in range(customers)]
     worst = max(_fullest(dues, cap.days) / cap.most for dues in capped for cap in CAPS)
     yield Row(
         f"fullest window of any cap, {customers:,} customers", worst, "x its cap", "must", "<= 1",
@@ -57,8 +58,8 @@ def _contacts(customers: int) -> Iterator[Row]:
     )  # fmt: skip
 
 
-def _year(chance: random.Random, caps: tuple[Cap, ...]) -> list[int]:
-    """When one customer was reached."""
+def _reached_when(chance: random.Random, caps: tuple[Cap, ...]) -> list[int]:
+    """Moments of twelve weeks at which one customer was reached."""
     actions = [Action(f"actions/{channel}", channel, channel) for channel in CHANNELS]
     book, made = Book(), set[Contact]()
     for day in range(84):
@@ -91,13 +92,9 @@ def _pacing(worlds: int, decisions: int) -> Iterator[Row]:
     what = f"demand x3, {decisions:,} decisions, {worlds} worlds"
     yield Row(f"pacing error: budget left at the end, worst; {what}", max(left), "share", "must", "<= 0.01")
     yield Row(
-        f"value, of the best in hindsight, worst; {what}", min(map(_share, paced, best)), "share", "info", "",
-        "without pacing, worst", min(map(_share, plain, best)),
+        f"value, of the best in hindsight, worst; {what}", min(map(truediv, paced, best)), "share", "info", "",
+        "without pacing, worst", min(map(truediv, plain, best)),
     )  # fmt: skip
-
-
-def _share(value: float, whole: float) -> float:
-    return value / whole
 
 
 def _world(chance: np.random.Generator, decisions: int) -> tuple[np.ndarray, np.ndarray, float, int]:

@@ -14,8 +14,6 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-import grpc
-
 from benchmarks.processes import cpu_seconds
 from benchmarks.recommend import shop
 from benchmarks.report import Row
@@ -26,7 +24,6 @@ from fieldwise.recommend.v1.recommend_service_pb2_grpc import RecommendServiceSt
 SEED: Final = 20_261_160
 _MODELS: Final = {"p_buy": "models/buys-28d", "p_silent": "models/silent-28d"}
 _WHOLE: Final = ("facts/purchase_days",)
-_OPTIONS: Final = [("grpc.max_receive_message_length", 64 << 20)]
 
 
 def rows(*, quick: bool = False) -> Iterator[Row]:
@@ -38,8 +35,7 @@ def rows(*, quick: bool = False) -> Iterator[Row]:
             "FIELDWISE_RECOMMEND_EXPLORATION": "0.05",
         }
         with shop.serving(body, **environ) as service:
-            with grpc.insecure_channel(service.address, options=_OPTIONS) as channel:
-                stub = RecommendServiceStub(channel)
+            with service.stub() as stub:
                 names = _decided(stub, random.Random(SEED + number), count)
                 told += _checked(stub, names)
             what = "shipped catalogue" if body is None else "50 actions"
@@ -69,20 +65,15 @@ def _share(told: Counter[str], part: str, whole: str) -> float:
 
 
 def _decided(stub: RecommendServiceStub, chance: random.Random, count: int) -> list[str]:
-    names: list[str] = []
-    while len(names) < count:
-        inputs = [shop.inputs_of(chance) for _ in range(50)]
-        request = wire.BatchRecommendActionsRequest(inputs=inputs, price_set=shop.prices(chance, scarce=True))
-        names += [each.decision.name for each in stub.BatchRecommendActions(request).decided]
-    return names
+    made = shop.decided(stub, chance, count, 50, lambda: shop.prices(chance, scarce=True))
+    return [each.name for each in made]
 
 
 def _cost(service: shop.Service, names: list[str], what: str) -> Iterator[Row]:
     """CPU of the service for a decision with and without its explanation."""
     took = {}
     few = names[:100]
-    with grpc.insecure_channel(service.address, options=_OPTIONS) as channel:
-        stub = RecommendServiceStub(channel)
+    with service.stub() as stub:
         for explained in (False, True):
             begun = cpu_seconds([service.process.pid])
             for name in few:

@@ -26,7 +26,6 @@ from benchmarks.recommend import shop
 from benchmarks.report import Row
 from fieldwise.profile.v1.event_pb2 import Event, OutcomeKind
 from fieldwise.recommend.v1 import recommend_service_pb2 as wire
-from fieldwise.recommend.v1.recommend_service_pb2_grpc import RecommendServiceStub
 
 SEED: Final = 20_261_162
 SENT_TWICE: Final = 0.2
@@ -34,7 +33,6 @@ LATE: Final = 0.1
 BATCH: Final = 5_000
 # Seconds after a batch was sent; a batch takes some tenths of a second.
 KILLED_AFTER: Final = (0.03, 0.1, 0.2)
-_OPTIONS: Final = [("grpc.max_receive_message_length", 64 << 20)]
 _KINDS: Final = (
     OutcomeKind.OUTCOME_KIND_PURCHASED,
     OutcomeKind.OUTCOME_KIND_RESPONDED,
@@ -135,14 +133,8 @@ def rows(*, quick: bool = False) -> Iterator[Row]:
 
 def _decided(service: shop.Service, chance: random.Random, count: int) -> list[str]:
     price_set = shop.prices(chance)
-    names: list[str] = []
-    with grpc.insecure_channel(service.address, options=_OPTIONS) as channel:
-        stub = RecommendServiceStub(channel)
-        while len(names) < count:
-            inputs = [shop.inputs_of(chance) for _ in range(250)]
-            request = wire.BatchRecommendActionsRequest(inputs=inputs, price_set=price_set)
-            names += [each.decision.name for each in stub.BatchRecommendActions(request).decided]
-    return names
+    with service.stub() as stub:
+        return [each.name for each in shop.decided(stub, chance, count, 250, lambda: price_set)]
 
 
 def _batches(
@@ -178,8 +170,8 @@ def _happened(chance: random.Random, decision: str, number: int) -> Happened:
 def _killed_with(service: shop.Service, batch: Sequence[Happened], seconds: float) -> bool:
     """SIGKILL so long after the batch was sent; whether its answer was lost."""
     lost = False
-    with grpc.insecure_channel(service.address, options=_OPTIONS) as channel:
-        call = RecommendServiceStub(channel).RecordOutcomes.future(_request(batch))
+    with service.stub() as stub:
+        call = stub.RecordOutcomes.future(_request(batch))
         killer = threading.Timer(seconds, service.kill)
         killer.start()
         try:
@@ -192,9 +184,8 @@ def _killed_with(service: shop.Service, batch: Sequence[Happened], seconds: floa
 
 
 def _send(service: shop.Service, batch: Sequence[Happened], told: Told) -> None:
-    with grpc.insecure_channel(service.address, options=_OPTIONS) as channel:
-        request = _request(batch)
-        answer = RecommendServiceStub(channel).RecordOutcomes(request, wait_for_ready=True)
+    with service.stub() as stub:
+        answer = stub.RecordOutcomes(_request(batch), wait_for_ready=True)
     told.recorded += answer.recorded
     told.duplicates += answer.duplicates
 
@@ -205,8 +196,7 @@ def _request(batch: Sequence[Happened]) -> wire.RecordOutcomesRequest:
 
 def _read_back(service: shop.Service, names: Sequence[str], truth: Truth) -> Back:
     back = Back()
-    with grpc.insecure_channel(service.address, options=_OPTIONS) as channel:
-        stub = RecommendServiceStub(channel)
+    with service.stub() as stub:
         for name in names:
             found = stub.GetDecision(wire.GetDecisionRequest(name=name)).outcomes
             sums = (len(found), sum(each.amount.micros for each in found))

@@ -10,17 +10,12 @@ import random
 from collections.abc import Iterator
 from typing import Final
 
-import grpc
-
 from benchmarks.recommend import shop
 from benchmarks.report import Row
-from fieldwise.recommend.v1 import recommend_service_pb2 as wire
-from fieldwise.recommend.v1.recommend_service_pb2_grpc import RecommendServiceStub
 from fieldwise_client.decision import Decision, Verdict, decision_of
 from fieldwise_client.wording.table import LANGUAGES
 
 SEED: Final = 20_261_163
-_OPTIONS: Final = [("grpc.max_receive_message_length", 64 << 20)]
 
 
 def rows(*, quick: bool = False) -> Iterator[Row]:
@@ -45,11 +40,6 @@ def rows(*, quick: bool = False) -> Iterator[Row]:
 
 def _decisions(count: int) -> list[Decision]:
     chance = random.Random(SEED)
-    made: list[Decision] = []
-    with shop.serving() as service, grpc.insecure_channel(service.address, options=_OPTIONS) as channel:
-        stub = RecommendServiceStub(channel)
-        while len(made) < count:
-            inputs = [shop.inputs_of(chance) for _ in range(100)]
-            request = wire.BatchRecommendActionsRequest(inputs=inputs, price_set=shop.prices(chance))
-            made += [decision_of(each.decision) for each in stub.BatchRecommendActions(request).decided]
-    return made
+    with shop.serving() as service, service.stub() as stub:
+        made = shop.decided(stub, chance, count, 100, lambda: shop.prices(chance))
+    return [decision_of(each) for each in made]

@@ -7,20 +7,26 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import grpc
+
 from benchmarks.processes import free_port, start_module, stop, wait_for_port
 from fieldwise.allocation.v1.price_pb2 import PriceSet
 from fieldwise.profile.v1.profile_pb2 import LifecycleStage, Profile
-from fieldwise.recommend.v1.decision_pb2 import DecisionInputs
+from fieldwise.recommend.v1.decision_pb2 import Decision, DecisionInputs
+from fieldwise.recommend.v1.recommend_service_pb2 import BatchRecommendActionsRequest
+from fieldwise.recommend.v1.recommend_service_pb2_grpc import RecommendServiceStub
 
 NOW: Final = 1_513_000_000
 DAY: Final = 86_400
 ACTIONS: Final = 50
+# Answers of hundreds of decisions are larger than gRPC lets through by default.
+OPTIONS: Final = [("grpc.max_receive_message_length", 64 << 20)]
 REPS: Final = tuple(f"reps/{number}" for number in range(20))
 _CATEGORIES: Final = tuple(f"CATEGORY {number}" for number in range(12))
 # (reason codes, rule): each kind of customer has something to be said for it.
@@ -157,6 +163,22 @@ def _add_scores(made: DecisionInputs, chance: random.Random) -> None:
             prediction.contributions.add(feature=f"f{number}", value=1.0, log_odds=0.1)
 
 
+def decided(
+    stub: RecommendServiceStub,
+    chance: random.Random,
+    count: int,
+    batch: int,
+    priced: Callable[[], PriceSet],
+) -> list[Decision]:
+    """Decisions about ``count`` new customers, in calls of ``batch``, each at the prices that ``priced`` gives then."""
+    made: list[Decision] = []
+    while len(made) < count:
+        inputs = [inputs_of(chance) for _ in range(batch)]
+        request = BatchRecommendActionsRequest(inputs=inputs, price_set=priced())
+        made += [each.decision for each in stub.BatchRecommendActions(request).decided]
+    return made
+
+
 @dataclass
 class Service:
     """The process of recommend and its door; ``start`` again after a kill goes on with the same database."""
@@ -168,6 +190,11 @@ class Service:
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
+
+    @contextmanager
+    def stub(self) -> Iterator[RecommendServiceStub]:
+        with grpc.insecure_channel(self.address, options=OPTIONS) as channel:
+            yield RecommendServiceStub(channel)
 
     def kill(self) -> None:
         """SIGKILL: nothing is put in order."""

@@ -64,6 +64,7 @@ def picked(low: float, high: float) -> pb.Comparison:
 
 def a_report(low: float = 1.0, high: float = 3.0) -> pb.EffectReport:
     share = pb.Share(count=3, total=10, share=0.3, interval=pb.Range(low=0.1, high=0.6))
+    kept = pb.Share(count=270, total=900, share=0.3, interval=pb.Range(low=0.27, high=0.33))
     return pb.EffectReport(
         window_days=28,
         decisions=1000,
@@ -95,7 +96,7 @@ def a_report(low: float = 1.0, high: float = 3.0) -> pb.EffectReport:
         churn=pb.ChurnReport(threshold=0.5, flagged=share, average=share, flagged_alone=share, alone=share),
         cohorts=[
             pb.Cohort(
-                month="2026-03", customers=9, periods=[pb.CohortPeriod(retained=share, bought_again=share)]
+                month="2026-03", customers=900, periods=[pb.CohortPeriod(retained=kept, bought_again=share)]
             )
         ],
         practice=pb.PracticeComparison(
@@ -225,6 +226,14 @@ def test_the_sure_gain_comes_from_the_report_where_it_is_not_given(run: Run, rec
     recommend.answers["ReportEffect"] = lambda _: [a_report(-4.0, 8.0)]
     told = run("bi-or-ai", "--rows", 5_000, "--decisions", 60_000)
     assert told.output.startswith("use plain reports: no gain is sure yet"), told.output
+
+
+def test_decisions_about_one_customer_in_one_window_share_what_they_bring() -> None:
+    report = a_report(4.0, 8.0)
+    assert bi_or_ai.sure_gain(report) == 4.0
+    report.measured = 4_000
+    report.cohorts[0].periods.add(number=1).retained.total = 100
+    assert bi_or_ai.sure_gain(report) == 1.0
 
 
 @given(

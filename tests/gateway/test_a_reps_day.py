@@ -249,28 +249,15 @@ async def test_a_day_that_cannot_be_told_says_what_is_missing() -> None:
             await shop.day()
 
 
-class Kept:
-    """Stands for the jobs' store."""
-
-    def __init__(self) -> None:
-        self.positions: dict[str, str] = {}
-
-    async def position(self, name: str) -> str:
-        return self.positions.get(name, "")
-
-    async def move(self, name: str, position: str) -> None:
-        self.positions[name] = position
-
-
 async def test_everybody_is_decided_for_and_a_run_that_failed_goes_on_where_it_was(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    choices, kept, told = Choices(away={PEOPLE[40]}), Kept(), list[str]()
+    choices, place, told = Choices(away={PEOPLE[40]}), job.Place(), list[str]()
     monkeypatch.setattr(job, "Decider", lambda *_: choices)
     async with company() as shop:
 
         async def run() -> str:
-            summary, made = await job.decide_for_all(shop.backends, kept, NOW, told.append)  # type: ignore[arg-type]  # as it keeps
+            summary, made = await job.decide_for_all(shop.backends, place, NOW, told.append)
             assert made == ["priceSets/7"]
             return summary
 

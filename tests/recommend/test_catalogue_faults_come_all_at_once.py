@@ -90,7 +90,7 @@ def test_leave_alone_must_be_neutral() -> None:
 
 
 def test_bytes_that_are_no_toml_are_refused() -> None:
-    for body in (b"[[", b"\xff\xfe", b"actions = 3"):
+    for body in (b"[[", b"\xff\xfe", b"actions = 3", b"a = " + b"[" * 5000 + b"]" * 5000):
         with pytest.raises(InvalidRequest):
             parse(body)
 

@@ -30,6 +30,7 @@ from fieldwise_recommend.core.contact_policy.book import ANSWERED, REACHED, Book
 from fieldwise_recommend.core.contact_policy.policy import ContactPolicy, Quiet, Suppression, faults_of
 from fieldwise_recommend.core.contact_policy.quiet import spans
 from fieldwise_recommend.core.contact_policy.terms import DAY, Cap, Contact, Span, Terms, after_quiet, reached
+from fieldwise_recommend.shipped_contacts import SHIPPED
 from fieldwise_runtime.errors import from_rpc_error
 from tests.recommend.recommend_builders import NOW, PLAIN, batch, connected, in_file, inputs_for, prices
 
@@ -88,6 +89,39 @@ def reaching(decisions: Iterable[Decision]) -> list[Decision]:
 
 def codes(decision: Decision) -> set[str]:
     return {each.code for each in decision.rejected}
+
+
+# The policy that comes with the software
+
+
+async def test_a_policy_is_in_force_from_the_first_start_and_a_planner_replaces_it(tmp_path: Path) -> None:
+    evening = int(datetime(2017, 12, 11, 22, tzinfo=UTC).timestamp())
+    async with served(in_file(tmp_path)) as both:
+        shipped = await both.contacts.GetContactPolicy(service.GetContactPolicyRequest())
+        assert shipped.caps
+        assert shipped.suppressions
+        assert not shipped.HasField("update_time")
+        days = [(await both.decide(at(evening + day * DAY, channels=["mail"])))[0] for day in range(10)]
+        assert len(reaching(days)) == 2
+        assert all("CONTACT_CAP" in codes(each) for each in days[2:])
+        await both.allow()
+    async with served(in_file(tmp_path)) as both:
+        mine = await both.contacts.GetContactPolicy(service.GetContactPolicyRequest())
+        assert (mine.etag, len(mine.caps), len(mine.quiet_hours)) == ("v1", 0, 0)
+
+
+def test_the_policy_that_comes_with_the_software_has_no_faults() -> None:
+    assert faults_of(policy_of(SHIPPED), (), "contact_policy") == []
+
+
+async def test_who_rests_raises_no_price(tmp_path: Path) -> None:
+    async with served(in_file(tmp_path)) as both:
+        worth = await both.actions.ValueActions(wire.ValueActionsRequest(inputs=[at(NOW)]))
+        assert worth.candidates
+        (first,) = await both.decide(at(NOW))
+        await both.say(first, "COMPLAINED", NOW + 60)
+        rested = await both.actions.ValueActions(wire.ValueActionsRequest(inputs=[at(NOW + 120)]))
+    assert [each.action for each in rested.candidates] == []
 
 
 # Caps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from pathlib import Path
 
 import grpc
@@ -11,13 +12,18 @@ from hypothesis import HealthCheck, given, settings
 
 from fieldwise.allocation.v1.price_pb2 import PriceSet
 from fieldwise.recommend.v1.decision_pb2 import Counterfactual, Decision, DecisionInputs
-from fieldwise.recommend.v1.recommend_service_pb2 import GetDecisionRequest, ReplayDecisionRequest
-from fieldwise_recommend.changing import change
+from fieldwise.recommend.v1.recommend_service_pb2 import (
+    GetDecisionRequest,
+    InputChange,
+    ReplayDecisionRequest,
+)
+from fieldwise_recommend.changing import change, changed
+from fieldwise_recommend.core.counterfactual.inputs import most_of
 from fieldwise_recommend.core.policy import Policy
 from fieldwise_recommend.explaining import explain
 from fieldwise_recommend.ruling import case_of, rule
 from fieldwise_recommend.situation import prices_of
-from fieldwise_runtime.errors import from_rpc_error
+from fieldwise_runtime.errors import InvalidRequest, from_rpc_error
 from tests.recommend.recommend_builders import (
     CATALOGUE,
     batch,
@@ -124,6 +130,30 @@ def test_a_control_customer_is_told_what_he_would_have_got() -> None:
     (only,) = decision.counterfactuals
     assert (only.input, only.from_value, only.to_value) == ("control_group", 1.0, 0.0)
     assert only.becomes_action == explained(inputs_for(), prices()).chosen_action
+
+
+def test_every_change_is_replayed_or_refused_with_its_range_however_large() -> None:
+    inputs = inputs_for()
+    made_from(inputs, prices(), NO_LUCK)
+    inputs.price_set.CopyFrom(prices())
+    inputs.scarce.add(resource="email-slots", left=0.0)
+    facts = (
+        "p_buy",
+        "spend_if_buys",
+        "total_spend",
+        "purchase_days",
+        "days_since_purchase",
+        "usual_gap_days",
+    )
+    names = ["pacing", "control_group", "exploration", "prices/email-slots", "left/email-slots"]
+    names += [f"facts/{fact}" for fact in facts]
+    names += [f"actions/call-new-product/{number}" for number in ("cost", "lift")]
+    for name in names:
+        chosen_with(inputs, name, most_of(name))
+        for value in (1.01 * most_of(name), 1e19, 1e300, math.inf, math.nan, -1.0):
+            with pytest.raises(InvalidRequest) as refused:
+                changed(inputs, CATALOGUE, [InputChange(input=name, value=value)])
+            assert [each.field for each in refused.value.violations] == ["changes[0].value"]
 
 
 async def test_changes_are_replayed_over_the_wire(tmp_path: Path) -> None:

@@ -172,3 +172,5 @@ async def test_nothing_to_learn_from_and_an_unknown_version_are_told(tmp_path: P
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await policies.ReleasePolicyVersion(release)
         assert from_rpc_error(refused.value).reason == "POLICY_VERSION_NOT_FOUND"
+        with pytest.raises(grpc.aio.AioRpcError, match=r"page_token: got '9{25}'; send next_page_token"):
+            await policies.ListPolicyVersions(wire.ListPolicyVersionsRequest(page_token="9" * 25))

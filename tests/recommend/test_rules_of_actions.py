@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -189,6 +189,13 @@ def test_an_action_is_offered_within_its_validity_only() -> None:
         assert (told.code if told else "") == code
 
 
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00", "2027-01-01T00:00:00"]
+)
+def test_a_moment_that_no_clock_will_show_or_without_an_offset_is_refused(moment: str) -> None:
+    assert "2000 and 2100" in faults(f"cost = 0\nvalid_from = {moment}")["actions[1].valid_from"]
+
+
 def test_a_catalogue_of_the_past_is_read_and_its_answers_stay_the_same() -> None:
     old = catalogue('cost = 0\nconditions = [["p_buy", ">=", 0.3], ["total_spend", "<=", 7]]').actions[1]
     assert refusal(old, known(p_buy=0.4, total_spend=8)) == Rejection(
@@ -225,14 +232,14 @@ def test_any_texts_and_numbers_survive_being_written(table: dict[str, Any]) -> N
 
 def test_a_definition_says_all_that_the_table_says() -> None:
     document = document_of(catalogue_file())
-    again = [table_of(definition_of(table, "USD"), "USD") for table in document["actions"]]
+    again = [table_of(definition_of(table, "USD")) for table in document["actions"]]
     assert parse(written({**document, "actions": again})).actions == parse(catalogue_file()).actions
     rich = document_of(
         b'name = "actions/x"\ntitle = "X"\nchannel = "email"\ncost = 0.0\ncoupon = 2.5\nirreversible = true\nowner = "o"\n'
         b'reasons = ["LOYAL"]\nvalid_until = 2027-01-01T00:00:00Z\neligibility = "has_rep == 1.0"\n'
         b'[[treatments]]\nid = "a"\nneeds_rep = true\nuses = { rep-minutes = 3.0 }\neffect = { lift = 0.5, spend_lift = 0.0 }\n'
     )
-    assert table_of(definition_of(rich, "USD"), "USD") == rich
+    assert table_of(definition_of(rich, "USD")) == rich
 
 
 def test_leave_alone_is_always_there_and_has_no_treatments() -> None:
@@ -246,6 +253,7 @@ def test_leave_alone_is_always_there_and_has_no_treatments() -> None:
 
 ODD: list[Any] = [
     "", "x", -1, 1e300, True, [], [1, "a"], {}, {"a": 1}, [{"a": 1}], datetime(2030, 1, 1), datetime(2030, 1, 1, tzinfo=UTC),
+    datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=8))), datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-8))),
     [[["p"], ">=", 1]], [["p_buy", [], 1]], [{}], "p_buy > " * 50, "(" * 300, 2**70, float("inf"),
 ]  # fmt: skip
 

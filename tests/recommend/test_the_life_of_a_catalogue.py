@@ -79,6 +79,28 @@ async def test_bad_definitions_are_refused_at_once_with_the_fields(life: Life) -
     foreign = a_gift()
     foreign.cost.currency_code = "CNY"
     assert "action.cost.currency_code" in (await refused(life.update(foreign))).details
+    foreign.channel = "pigeon"
+    told = (await refused(life.update(foreign))).details
+    assert "action.cost.currency_code: got 'CNY'" in told
+    assert "action.channel: got 'pigeon'" in told
+
+
+async def test_what_treatments_share_is_told_once_where_it_was_said(life: Life) -> None:
+    bad = a_gift(
+        treatments=[catalogue_pb2.Treatment(id="card"), catalogue_pb2.Treatment(id="box", channel="drone")]
+    )
+    bad.channel, bad.when = "pigeon", "noon"
+    told = (await refused(life.create(bad))).details
+    assert told.count("pigeon") == told.count("noon") == 1
+    for said in ("action.channel: got 'pigeon'", "action.treatments[1].channel: got 'drone'"):
+        assert said in told
+    assert "action.when: got 'noon'; leave it out" in told
+
+
+async def test_an_action_cannot_take_the_name_of_the_draft_of_numbers(life: Life) -> None:
+    twin = a_gift()
+    twin.name = "actions/stated-numbers"
+    assert "choose another id" in (await refused(life.create(twin))).details
 
 
 async def test_a_check_without_drafts_says_that_nothing_would_be_put_in_force(life: Life) -> None:
@@ -177,6 +199,24 @@ async def test_a_request_that_is_sent_again_publishes_once(life: Life) -> None:
     assert again.version == made.version
     other = await refused(life.publish("actions/gift", request_id="once"))
     assert other.code is grpc.StatusCode.ALREADY_EXISTS
+
+
+async def test_a_draft_stays_where_it_stands_when_its_request_comes_again(life: Life) -> None:
+    draft = await life.create(a_gift(), request_id="r1")
+    await life.submit(draft)
+    await life.approve(draft)
+    assert (await life.create(a_gift(), request_id="r1")).state == catalogue_pb2.DRAFT_STATE_APPROVED
+    other = await refused(life.create(a_gift("purchase_days >= 9"), request_id="r1"))
+    assert other.code is grpc.StatusCode.ALREADY_EXISTS
+    assert "r1" in other.details
+    exported = await life.catalogue.ExportCatalogue(catalogue_service_pb2.ExportCatalogueRequest())
+    toml = exported.toml.replace(b"redemption_share = 0.12", b"redemption_share = 0.2")
+    request = catalogue_service_pb2.ImportCatalogueRequest(toml=toml, actor="ann", request_id="r2")
+    request.decision_time.FromSeconds(NOW)
+    (numbers,) = (await life.catalogue.ImportCatalogue(request)).drafts
+    await life.submit(numbers)
+    (again,) = (await life.catalogue.ImportCatalogue(request)).drafts
+    assert again.state == catalogue_pb2.DRAFT_STATE_IN_REVIEW
 
 
 async def test_a_file_goes_out_and_comes_back_as_drafts_of_what_differs(life: Life) -> None:

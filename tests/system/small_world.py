@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from fieldwise.gateway.v1 import gateway_service_pb2 as gateway_pb
-from fieldwise.profile.v1 import event_pb2
+from fieldwise.profile.v1 import consent_pb2, event_pb2
 
 START = datetime(2017, 3, 6, tzinfo=UTC)
 END = datetime(2017, 12, 25, tzinfo=UTC)
@@ -35,8 +35,22 @@ def purchase(
     return event
 
 
+def consents(name: str, when: datetime = START) -> list[event_pb2.Event]:
+    """He may be decided about and learned from: without his word he may not."""
+    return [_consent(name, when, purpose) for purpose in ("PURPOSE_DECISION", "PURPOSE_TRAINING")]
+
+
+def _consent(name: str, when: datetime, purpose: str) -> event_pb2.Event:
+    event = event_pb2.Event(event_id=f"{name}/{purpose}", source="crm", customer=name)
+    event.event_time.FromDatetime(when)
+    event.known_at.FromDatetime(when)
+    event.consent.purpose = consent_pb2.Purpose.Value(purpose)
+    event.consent.granted, event.consent.proof, event.consent.policy_version = True, "form", "1"
+    return event
+
+
 def history(customers: int = CUSTOMERS) -> Iterator[event_pb2.Event]:
-    """Everybody's purchases: a rhythm of 3 to 25 days; every fifth stopped at some time since May.
+    """Everybody's consents and purchases: a rhythm of 3 to 25 days; every fifth stopped at some time since May.
 
     Every fourth is erratic, and so passes his own rhythm again and again: who falls silent can be foreseen.
     """
@@ -46,6 +60,7 @@ def history(customers: int = CUSTOMERS) -> Iterator[event_pb2.Event]:
         stops = END if number % 5 else END - timedelta(days=chance.uniform(20, 220))
         spread = gap * (0.8 if number % 4 == 0 else 0.15)
         when = START + timedelta(days=chance.uniform(0, gap))
+        yield from consents(customer(number))
         while when < stops:
             for line in range(1 + number % 3):
                 yield purchase(customer(number), when, number + line, dollars=8 + chance.expovariate(0.05))

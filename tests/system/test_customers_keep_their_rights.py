@@ -18,7 +18,7 @@ from fieldwise.profile.v1 import event_pb2, privacy_service_pb2
 from fieldwise.type.v1 import provenance_pb2 as provenance
 from fieldwise_client.decision import Decision
 from tests.system.installation import Running
-from tests.system.small_world import END, customer, purchase
+from tests.system.small_world import END, consents, customer, purchase
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ def test_an_event_shows_in_profile_tags_and_score_within_a_second(client: fw.Cli
     try:
         before = client.decide(name)
         assert profile_part(before).state == provenance.PART_STATE_COLD_START
-        told(client, purchase(name, SOON, 1, source="app"))
+        told(client, *consents(name), purchase(name, SOON, 1, source="app"))
         seen = within(
             1.0,
             lambda: client.profile(name, purpose="service"),
@@ -78,7 +78,8 @@ def test_an_event_shows_in_profile_tags_and_score_within_a_second(client: fw.Cli
         )
         assert seen.purchase_days == 1
         after = client.decide(name)
-        assert profile_part(after).version == "1"
+        # One purchase and two consents.
+        assert profile_part(after).version == "3"
         # Who buys is scored by a model now, who falls silent is not yet: one purchase is no rhythm.
         assert after.proto.predictions[0].model_version
         assert after.proto.predictions[0].probability != before.proto.predictions[0].probability
@@ -177,7 +178,7 @@ def personal_events(name: str, canaries: list[str]) -> list[event_pb2.Event]:
     search = event_pb2.Search(query=canary())
     events = [an_event(name, identification=who), an_event(name, search=search)]
     consent = event_pb2.Consent(channel="email", granted=True, proof=canary())
-    return [*events, an_event(name, consent=consent), purchase(name, SOON, 3, source="app")]
+    return [*events, *consents(name), an_event(name, consent=consent), purchase(name, SOON, 3, source="app")]
 
 
 def test_an_erased_customer_is_gone_from_every_file_of_every_process(

@@ -14,7 +14,7 @@ from fieldwise.gateway.v1 import gateway_service_pb2 as pb
 from fieldwise.recommend.v1 import decision_pb2
 from fieldwise.type.v1 import provenance_pb2 as provenance
 from tests.system.installation import Running
-from tests.system.small_world import END, batches, customer, purchase
+from tests.system.small_world import END, batches, consents, customer, purchase
 
 STANDS_IN = {
     "profile": {provenance.PART_STATE_SNAPSHOT, provenance.PART_STATE_COLD_START},
@@ -84,7 +84,7 @@ def test_a_killed_profile_loses_nothing_acknowledged_and_counts_nothing_twice(co
         purchase(name, END - timedelta(days=day), day, source="killed")
         for day in range(1, 200)
         for name in who
-    ]
+    ] + [consent for name in who for consent in consents(name)]
     acknowledged = 0
     timer = threading.Timer(0.15, company.kill, ("profile",))
     timer.start()
@@ -102,4 +102,4 @@ def test_a_killed_profile_loses_nothing_acknowledged_and_counts_nothing_twice(co
     assert sum(answer.duplicates for answer in again) == len(events)
     until_full(company, 10.0)
     decision = company.decide(who[0])
-    assert next(part.version for part in decision.parts if part.name == "profile") == "199"
+    assert next(part.version for part in decision.parts if part.name == "profile") == "201"

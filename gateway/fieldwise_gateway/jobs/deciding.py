@@ -1,13 +1,14 @@
 """decide-for-all: every customer gets an action or is explicitly left alone, under the prices in force. Knows no schedule.
 
-It goes on where it stopped: how far it came is kept under the prices, and customers who were decided for keep their decision.
+It goes on where it stopped, as long as the process lives; customers who were decided for keep their decision in any case. How far it
+came is in no file: the place is the name of a customer, and an erasure must find every one.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -24,12 +25,10 @@ from fieldwise_gateway.deciding import (
     key_of,
     price_set_in_force,
 )
-from fieldwise_gateway.jobs.store import JobStore
 from fieldwise_gateway.snapshots import Snapshots
 
 # Customers between two notes of how far it is.
 _PAGE: Final = 1000
-_CURSOR: Final = "decide-for-all"
 # Nothing is remembered: what is missing stands out instead of being stood in for by what another customer's answer left.
 _NO_MEMORY: Final = 1
 
@@ -37,8 +36,20 @@ _NO_MEMORY: Final = 1
 Told = Callable[[str], None]
 
 
+@dataclass
+class Place:
+    """How far the last run came under which prices; the token is empty when it came to its end."""
+
+    key: str = ""
+    token: str = ""
+
+    def under(self, key: str) -> str:
+        """The page to go on with; empty for the first, and when the last run belongs to other prices."""
+        return self.token if self.key == key else ""
+
+
 async def decide_for_all(
-    backends: Backends, store: JobStore, now: datetime, told: Told | None
+    backends: Backends, place: Place, now: datetime, told: Told | None
 ) -> tuple[str, list[str]]:
     """Decide for every customer that profile lists for decisions.
 
@@ -49,7 +60,7 @@ async def decide_for_all(
     decider = Decider(backends, Snapshots(_NO_MEMORY), lambda: now, SECONDS)
     price_set = await price_set_in_force(backends, now)
     key = key_of(price_set, now)
-    token = await _stopped_at(store, key)
+    token = place.under(key)
     resumed = " (going on where it stopped)" if token else ""
     counts: Counter[str] = Counter()
     degraded = 0
@@ -57,18 +68,11 @@ async def decide_for_all(
         answers = await decide_each(decider, key, names)
         counts.update(answer.decision.chosen_action for answer in answers)
         degraded += sum(_is_degraded(answer) for answer in answers)
-        await store.move(_CURSOR, json.dumps([key, after]))
+        place.key, place.token = key, after
         if told is not None:
             told(f"decided for {counts.total():,} customers{resumed}")
     summary = _summary(counts, degraded, await catalogue_of(backends))
     return summary + resumed, [price_set] if price_set else []
-
-
-async def _stopped_at(store: JobStore, key: str) -> str:
-    """The page to go on with; empty for the first, and when the last run came to its end or belongs to other prices."""
-    kept = await store.position(_CURSOR)
-    before, token = json.loads(kept) if kept else ("", "")
-    return str(token) if before == key else ""
 
 
 async def _names(backends: Backends, token: str) -> AsyncIterator[tuple[list[str], str]]:

@@ -15,7 +15,7 @@ from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.clock import BusinessClock
 from fieldwise_gateway.jobs import upkeep
 from fieldwise_gateway.jobs.carrying import carry_outcomes
-from fieldwise_gateway.jobs.deciding import Told, decide_for_all
+from fieldwise_gateway.jobs.deciding import Place, Told, decide_for_all
 from fieldwise_gateway.jobs.due import WEEKLY_SALES, Due, begin_to_count, due_trainings
 from fieldwise_gateway.jobs.measuring import measure_results
 from fieldwise_gateway.jobs.pairing import learn_pairs
@@ -35,6 +35,7 @@ class Jobs:
         self._backends = backends
         self._store = store
         self._clock = clock
+        self._place = Place()
         self._works: dict[str, Work] = {
             "solve-prices": self._solve_prices,
             "train-models": self._train_models,
@@ -132,4 +133,4 @@ class Jobs:
     async def _decide_for_all(
         self, now: datetime, request_id: str, told: Told | None = None
     ) -> tuple[str, list[str]]:
-        return await decide_for_all(self._backends, self._store, now, told)
+        return await decide_for_all(self._backends, self._place, now, told)

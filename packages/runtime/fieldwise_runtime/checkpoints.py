@@ -17,8 +17,9 @@ from fieldwise_runtime.logs import get_logger
 
 log = get_logger(__name__)
 
-# 16 MiB in pages of 4 KiB.
-LONG: Final = 4_000
+# In pages of 4 KiB: what is written back at once, and the log that has to begin anew.
+_PORTION: Final = 4_000
+_LONG: Final = 16_000
 # Between two looks at the log while commits come.
 _PAUSE_SECONDS: Final = 0.05
 
@@ -30,16 +31,12 @@ class Checkpoints:
         engine: Of the file; one connection of it is used and closed with `close`.
         turn: Held by whoever commits, and here for the short end of a checkpoint.
         resume: Called after commits were held up.
-        long: Pages that are not yet written back from which on they are.
     """
 
-    def __init__(
-        self, engine: sa.Engine, turn: threading.Lock, resume: Callable[[], None], long: int = LONG
-    ) -> None:
+    def __init__(self, engine: sa.Engine, turn: threading.Lock, resume: Callable[[], None]) -> None:
         self._engine = engine
         self._turn = turn
         self._resume = resume
-        self._long = long
         self._committed = threading.Event()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -73,13 +70,17 @@ class Checkpoints:
 
     def _look(self, cursor: Any) -> None:
         try:
-            if _behind(cursor, "NOOP") < self._long:
+            logged, written = _log(cursor, "NOOP")
+            if logged - written < _PORTION:
                 return
-            _behind(cursor, "PASSIVE")
-            # The log begins anew only when all of it is written back at the moment of a commit.
+            _log(cursor, "PASSIVE")
+            if logged < _LONG:
+                return
+            # The log begins anew only when all of it is written back at the moment of a commit. That may never be under
+            # a steady load, and waits for the disk: so not each time.
             try:
                 with self._turn:
-                    _behind(cursor, "PASSIVE")
+                    _log(cursor, "PASSIVE")
             finally:
                 self._resume()
         except self._engine.dialect.loaded_dbapi.Error as error:
@@ -87,7 +88,7 @@ class Checkpoints:
             log.warning("log not written back", error=type(error).__name__)
 
 
-def _behind(cursor: Any, mode: str) -> int:
-    """Pages of the log that are not in the file, after a checkpoint of this mode; NOOP only counts."""
+def _log(cursor: Any, mode: str) -> tuple[int, int]:
+    """Pages in the log, and how many of them are in the file after a checkpoint of this mode; NOOP only counts."""
     _busy, logged, written = cursor.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
-    return int(logged) - int(written)
+    return int(logged), int(written)

@@ -49,7 +49,7 @@ class Settings:
     )
     unasked: str = setting(
         "FIELDWISE_PROFILE_UNASKED",
-        default="allow",
+        default="refuse",
         parse=one_of("allow", "refuse"),
         doc="reads that need a consent, of customers of whom none is on record: allow or refuse",
     )

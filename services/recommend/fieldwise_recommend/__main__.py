@@ -122,7 +122,7 @@ async def wired(settings: Settings, body: bytes) -> server.Service:
     decider = Decider(store, in_force, policy, await store.erased(), contacts, OpeningStore(database))
     servicer = Recommend(
         decider,
-        Valuer(in_force, policy),
+        Valuer(in_force, policy, contacts),
         Archive(store, in_force.catalogue, policy.currency, contacts),
         Eraser(store, experience, contact_store, decider, settings.database_url),
         in_force,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
 from fieldwise_recommend.core.catalogue import Catalogue
+from fieldwise_recommend.core.next_purchase.shortlist import Tables
 from fieldwise_recommend.core.pair_rules.book import RuleBook
 from fieldwise_recommend.core.sample import Sample
 from fieldwise_recommend.measured_effects import EffectsInForce
@@ -19,4 +20,5 @@ class InForce:
     sample: Sample = field(default_factory=Sample)
     pairs: RuleBook = field(default_factory=RuleBook)
     zone: tzinfo = UTC  # where the installation is
+    next_tables: Tables = field(default_factory=Tables)  # what is bought next
     effects: EffectsInForce | None = None  # None: the stated ones

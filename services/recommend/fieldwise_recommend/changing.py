@@ -10,6 +10,7 @@ from fieldwise.profile.v1.profile_pb2 import Profile
 from fieldwise.recommend.v1.decision_pb2 import DecisionInputs
 from fieldwise.recommend.v1.recommend_service_pb2 import InputChange
 from fieldwise_recommend.core.catalogue import Action, Catalogue
+from fieldwise_recommend.core.counterfactual.inputs import most_of
 from fieldwise_runtime.errors import InvalidRequest, Violation
 
 _DAY: Final = 86_400
@@ -23,12 +24,18 @@ def changed(
     """Copies of both with other values in them.
 
     Raises:
-        InvalidRequest: With every change of an input that the decision does not have.
+        InvalidRequest: With every change of an input that the decision does not have, or to a value that makes no sense.
     """
     own = DecisionInputs()
     own.CopyFrom(inputs)
     faults: list[Violation] = []
     for number, each in enumerate(changes):
+        most = most_of(each.input)
+        if not 0.0 <= each.value <= most:
+            faults.append(
+                Violation.of(f"changes[{number}].value", each.value, f"give a value from 0 to {most:g}")
+            )
+            continue
         other = change(own, catalogue, each.input, each.value)
         if other is None:
             remedy = "name an input of the decision, as its counterfactuals do"

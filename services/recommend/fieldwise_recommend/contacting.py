@@ -26,6 +26,7 @@ from fieldwise_recommend.core.contact_policy.policy import (
 from fieldwise_recommend.core.contact_policy.quiet import spans
 from fieldwise_recommend.core.contact_policy.terms import Contact
 from fieldwise_recommend.core.ranking import Ruling
+from fieldwise_recommend.shipped_contacts import NAME, SHIPPED
 from fieldwise_recommend.store import OutcomeRow
 from fieldwise_recommend.store_contacts import DROPPED, ContactRow, ContactStore, PolicyRow, RemarkRow
 from fieldwise_runtime.errors import Aborted, AlreadyExists, InvalidRequest
@@ -33,7 +34,6 @@ from fieldwise_runtime.logs import get_logger
 
 log = get_logger(__name__)
 
-NAME: Final = "contactPolicy"
 _MICROS: Final = 1_000_000
 _MINUTE: Final = 60
 _ACTED: Final = "OUTCOME_KIND_ACTED"
@@ -52,7 +52,7 @@ class Contacts:
     """The contacts of all customers, and the policy about them.
 
     Args:
-        store: None keeps contacts in memory only.
+        store: None keeps contacts in memory only, without any policy.
         zone: Time zone of quiet hours.
     """
 
@@ -72,8 +72,7 @@ class Contacts:
         if self._store is None:
             return
         latest = await self._store.latest()
-        if latest is not None:
-            self._put_in_force(contact_pb2.ContactPolicy.FromString(latest.body))
+        self._put_in_force(SHIPPED if latest is None else contact_pb2.ContactPolicy.FromString(latest.body))
         rows = await self._store.every(MOST_DAYS)
         for row in rows:
             self._book.add(row.customer, _contact(row), row.state)

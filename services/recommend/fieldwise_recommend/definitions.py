@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -11,7 +11,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from fieldwise.recommend.v1.action_pb2 import Effect
 from fieldwise.recommend.v1.catalogue_pb2 import ActionDefinition, Treatment
 from fieldwise.type.v1.money_pb2 import Money
-from fieldwise_runtime.errors import InvalidRequest, Violation
+from fieldwise_recommend.amounts import foreign
+from fieldwise_runtime.errors import Violation
 
 _MILLION: Final = 1_000_000
 # Written down where they say something; what is left out is empty, false or nothing.
@@ -22,17 +23,16 @@ _PLAIN_OF_ACTION: Final = (
 )
 
 
-def table_of(definition: ActionDefinition, currency: str) -> dict[str, Any]:
-    """The table that a file would have.
-
-    Raises:
-        InvalidRequest: Money of another currency; each with its field.
-    """
-    faults = list(_foreign(definition, currency, "action"))
+def foreign_money(definition: ActionDefinition, currency: str) -> list[Violation]:
+    """Faults of money in another currency, which a table cannot show."""
+    faults = _foreign(definition, currency, "action")
     for number, treatment in enumerate(definition.treatments):
         faults += _foreign(treatment, currency, f"action.treatments[{number}]")
-    if faults:
-        raise InvalidRequest(faults, reason="FOREIGN_CURRENCY")
+    return faults
+
+
+def table_of(definition: ActionDefinition) -> dict[str, Any]:
+    """The table that a file would have."""
     table = {name: getattr(definition, name) for name in _PLAIN_OF_ACTION if getattr(definition, name)}
     table |= _scarce(definition)
     if definition.reasons:
@@ -69,12 +69,8 @@ def _scarce(said: ActionDefinition | Treatment) -> dict[str, Any]:
     return table
 
 
-def _foreign(said: ActionDefinition | Treatment, currency: str, at: str) -> Iterator[Violation]:
-    for name in ("cost", "coupon"):
-        code = getattr(said, name).currency_code
-        if code not in ("", currency):
-            remedy = f"send amounts in {currency}, the installation's currency"
-            yield Violation.of(f"{at}.{name}.currency_code", code, remedy)
+def _foreign(said: ActionDefinition | Treatment, currency: str, at: str) -> list[Violation]:
+    return [*foreign(said.cost, currency, f"{at}.cost"), *foreign(said.coupon, currency, f"{at}.coupon")]
 
 
 def definition_of(table: Mapping[str, Any], currency: str) -> ActionDefinition:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fieldwise_recommend.catalogue_in_force import InForce
@@ -13,7 +13,7 @@ from fieldwise_recommend.core.catalogue_file import INVALID, document_of, parse
 from fieldwise_recommend.core.drafts import Change, Draft, differences, table_of
 from fieldwise_recommend.core.reading import Reading
 from fieldwise_recommend.store_catalogue import CatalogueStore
-from fieldwise_runtime.errors import AlreadyExists, FailedPrecondition, InvalidRequest, NotFound
+from fieldwise_runtime.errors import AlreadyExists, FailedPrecondition, InvalidRequest, NotFound, Violation
 
 
 class Act(NamedTuple):
@@ -33,25 +33,32 @@ class Drafting:
         self._in_force = in_force
         self._changing = changing
 
-    async def create(self, table: Mapping[str, Any], act: Act) -> Draft:
+    async def create(self, table: Mapping[str, Any], act: Act, faults: Sequence[Violation] = ()) -> Draft:
         """The draft of a new action.
 
+        Args:
+            faults: What is wrong with it that the table cannot show: money in another currency.
+
         Raises:
-            AlreadyExists: There is an action or a draft of the name.
+            AlreadyExists: There is an action or a draft of the name, or the request_id wrote another one.
             InvalidRequest: The definition has faults.
         """
         async with self._changing:
             subject = str(table["name"])
             earlier = await self._draft_of(subject)
-            if earlier is not None and earlier.request_id == act.request_id:
-                return earlier
-            if earlier is not None or table_of(await self.document(), subject) is not None:
+            is_repeated = earlier is not None and earlier.request_id == act.request_id
+            if not is_repeated and (
+                earlier is not None or table_of(await self.document(), subject) is not None
+            ):
                 remedy = "write UpdateAction to change it, or choose another name"
                 raise AlreadyExists(subject, remedy, reason="ACTION_EXISTS")
-            return await self._written(None, Change.NEW, subject, table, act)
+            return await self._written(earlier, Change.NEW, subject, table, act, faults)
 
-    async def update(self, table: Mapping[str, Any], act: Act) -> Draft:
+    async def update(self, table: Mapping[str, Any], act: Act, faults: Sequence[Violation] = ()) -> Draft:
         """The draft of another definition; one that is there begins its way again.
+
+        Args:
+            faults: As of `create`.
 
         Raises:
             NotFound: There is neither an action nor a draft of the name.
@@ -64,7 +71,7 @@ class Drafting:
             if earlier is None and not exists:
                 raise NotFound(subject, "CreateAction makes it", reason="ACTION_NOT_FOUND")
             change = Change.CHANGED if exists else Change.NEW
-            return await self._written(earlier, change, subject, table, act)
+            return await self._written(earlier, change, subject, table, act, faults)
 
     async def retire(self, subject: str, act: Act) -> Draft:
         """The draft that takes an action away.
@@ -133,12 +140,16 @@ class Drafting:
         return body
 
     async def _written(
-        self, earlier: Draft | None, change: Change, subject: str, table: Mapping[str, Any], act: Act
+        self,
+        earlier: Draft | None,
+        change: Change,
+        subject: str,
+        table: Mapping[str, Any],
+        act: Act,
+        faults: Sequence[Violation] = (),
     ) -> Draft:
-        if earlier is not None and earlier.request_id == act.request_id:
-            return earlier
         if table:
-            _check(table)
+            _check(table, faults)
         draft = self._new(change, subject, table, act)
         return await self._kept(draft if earlier is None else earlier.rewritten(draft))
 
@@ -160,9 +171,10 @@ class Drafting:
         return found
 
 
-def _check(table: Mapping[str, Any]) -> None:
+def _check(table: Mapping[str, Any], foreign: Sequence[Violation]) -> None:
     """Refuses a definition with faults; what it takes together with all others is checked when it is published."""
     read = Reading()
     actions_of(read, table, "action.", redemption=0.0)
-    if read.faults:
-        raise InvalidRequest(read.faults, reason=INVALID)
+    if read.faults or foreign:
+        reason = INVALID if read.faults else "FOREIGN_CURRENCY"
+        raise InvalidRequest([*read.faults, *foreign], reason=reason)

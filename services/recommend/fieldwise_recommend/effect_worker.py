@@ -14,7 +14,7 @@ from fieldwise_recommend.core.effect.practice import Practice
 from fieldwise_recommend.core.effect.report import FLAGGED_FROM, report_of
 from fieldwise_recommend.core.experience import Experience
 from fieldwise_recommend.effect_message import message_of
-from fieldwise_recommend.experience_reading import connected, read_experience
+from fieldwise_recommend.experience_reading import connected, read_experience, through
 from fieldwise_runtime.errors import NotFound
 
 _MILLION: Final = 1_000_000.0
@@ -30,7 +30,9 @@ def report(url: str, body: bytes, window_days: int) -> bytes:
     request = wire.ReportEffectRequest.FromString(body)
     with connected(url) as connection:
         start = request.start_time.ToMicroseconds()
-        experience = read_experience(connection, start, _end(request), facts=False)
+        is_ended = request.HasField("end_time")
+        end = request.end_time.ToMicroseconds() if is_ended else through(request.decision_time)
+        experience = read_experience(connection, start, end, facts=False)
         practice = _practice(connection, request.baseline) if request.baseline else None
     found = report_of(
         _of_rep(experience, request.rep),
@@ -42,13 +44,6 @@ def report(url: str, body: bytes, window_days: int) -> bytes:
     message = message_of(found, window_days)
     message.cpu_seconds = time.process_time() - begun
     return message.SerializeToString()
-
-
-def _end(request: wire.ReportEffectRequest) -> int:
-    """Microseconds since 1970, itself left out. What was decided at this very moment is in: a recorded clock stands still."""
-    if request.HasField("end_time"):
-        return request.end_time.ToMicroseconds()
-    return request.decision_time.ToMicroseconds() + 1
 
 
 def _of_rep(experience: Experience, rep: str) -> Experience:

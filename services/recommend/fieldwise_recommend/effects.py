@@ -9,6 +9,7 @@ from opentelemetry import trace
 from fieldwise.recommend.v1 import effect_pb2
 from fieldwise.recommend.v1 import effect_service_pb2 as wire
 from fieldwise_executor.executor import Executor
+from fieldwise_recommend.amounts import unusable
 from fieldwise_recommend.store_baselines import BaselineStore, Kept
 from fieldwise_runtime.errors import AlreadyExists, InvalidRequest, Violation
 from fieldwise_runtime.fingerprints import fingerprint
@@ -70,7 +71,11 @@ class Effects:
             AlreadyExists: Reason BASELINE_EXISTS or REQUEST_ID_REUSED.
             InvalidRequest: Money in another currency, or negative.
         """
-        faults = [fault for place, row in enumerate(request.rows) for fault in self._faults(place, row)]
+        faults = [
+            fault
+            for place, row in enumerate(request.rows)
+            for fault in unusable(row.money, self._currency, f"rows[{place}].money")
+        ]
         if faults:
             raise InvalidRequest(faults)
         made = effect_pb2.Baseline(
@@ -101,16 +106,6 @@ class Effects:
         token = page_token(found[size - 1].name, _SCOPE) if len(found) > size else ""
         listed = [effect_pb2.Baseline.FromString(each.body) for each in found[:size]]
         return wire.ListBaselinesResponse(baselines=listed, next_page_token=token)
-
-    def _faults(self, place: int, row: wire.BaselineRow) -> list[Violation]:
-        found: list[Violation] = []
-        at = f"rows[{place}].money"
-        if row.money.currency_code != self._currency:
-            remedy = f"send amounts in {self._currency}, the installation's currency"
-            found.append(Violation.of(f"{at}.currency_code", row.money.currency_code, remedy))
-        if row.money.micros < 0:
-            found.append(Violation.of(f"{at}.micros", row.money.micros, "send 0 or more"))
-        return found
 
 
 def report_in_worker(url: str, body: bytes, window_days: int) -> bytes:

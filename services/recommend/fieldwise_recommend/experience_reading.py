@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 import sqlalchemy as sa
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from fieldwise_recommend import store_experience as store
 from fieldwise_recommend.core.experience import KINDS, Experience, Floats, Ints, campaigns_of
@@ -38,6 +39,11 @@ def connected(url: str) -> Iterator[sa.Connection]:
             yield connection
     finally:
         engine.dispose()
+
+
+def through(moment: Timestamp) -> int:
+    """Where a period ends that holds what was decided at this very moment, as microseconds since 1970: a recorded clock stands still."""
+    return moment.ToMicroseconds() + 1
 
 
 def read_experience(

@@ -7,6 +7,7 @@ from typing import Final
 
 from fieldwise.recommend.v1 import pair_service_pb2 as wire
 from fieldwise.recommend.v1.decision_pb2 import DecisionInputs
+from fieldwise.recommend.v1.next_purchase_service_pb2 import LearnNextPurchasesRequest
 from fieldwise_executor.executor import Executor
 from fieldwise_recommend.catalogue_in_force import InForce
 from fieldwise_recommend.core.pair_rules.book import Rule
@@ -47,7 +48,9 @@ class Pairing:
             InvalidRequest: Columns of different lengths, or a number out of range; with every fault.
             FailedPrecondition: Reason NO_BASKETS.
         """
-        _check(request)
+        faults = faults_of(request)
+        if faults:
+            raise InvalidRequest(faults)
         if not request.word:
             raise FailedPrecondition(
                 "NO_BASKETS", "there is no purchase to learn from; ingest purchases with categories"
@@ -110,7 +113,8 @@ def look_up(inputs: DecisionInputs, in_force: InForce) -> None:
         companion.window_days, companion.rules_version = book.window_days, book.version
 
 
-def _check(request: wire.LearnPairRulesRequest) -> None:
+def faults_of(request: wire.LearnPairRulesRequest | LearnNextPurchasesRequest) -> list[Violation]:
+    """What is wrong with the columns of purchases."""
     faults: list[Violation] = []
     rows = len(request.word)
     for name in ("customer", "day"):
@@ -122,8 +126,7 @@ def _check(request: wire.LearnPairRulesRequest) -> None:
     if rows and not 0 <= min(request.word) <= max(request.word) < len(request.words):
         most = len(request.words) - 1
         faults.append(Violation.of("word", max(request.word), f"send places in `words`, from 0 to {most}"))
-    if faults:
-        raise InvalidRequest(faults)
+    return faults
 
 
 def _message(rule: Rule) -> wire.PairRule:

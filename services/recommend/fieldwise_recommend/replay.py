@@ -13,6 +13,7 @@ from fieldwise.recommend.v1.recommend_service_pb2 import (
     ReplayDecisionRequest,
     ReplayDecisionResponse,
 )
+from fieldwise_recommend.amounts import foreign
 from fieldwise_recommend.changing import changed
 from fieldwise_recommend.contacting import Contacts
 from fieldwise_recommend.core.catalogue import Catalogue
@@ -26,6 +27,10 @@ from fieldwise_runtime.errors import InvalidRequest, NotFound, Violation
 
 # The clock of a till may go a minute behind ours; in microseconds.
 _CLOCKS_DIFFER: Final = 60_000_000
+# Of the year 9900: what is counted from a day stays within the calendar.
+_LAST_DAY: Final = 2_900_000
+# A thousand million in currency units: with it no account of money leaves 64 bits.
+_MOST_ADDED: Final = 10**15
 
 
 class Archive:
@@ -82,7 +87,6 @@ class Archive:
         catalogue = await self._catalogue(inputs.catalogue_version)
         if request.changes:
             inputs, catalogue = changed(inputs, catalogue, request.changes)
-            _check_what_if(inputs, self._currency)
         prices = prices_of(inputs.price_set) if inputs.HasField("price_set") else None
         rule(inputs, case_of(inputs, catalogue), prices, response.decision, self._currency)
         response.identical = response.decision.SerializeToString(deterministic=True) == recorded.decision
@@ -143,6 +147,14 @@ def _check_what_if(inputs: DecisionInputs, currency: str) -> None:
     if not 0 <= inputs.exploration_floor < MOST_FLOOR:
         remedy = f"send a probability from 0 to just below {MOST_FLOOR}"
         faults.append(Violation.of("what_if.exploration_floor", inputs.exploration_floor, remedy))
+    if not 0 <= inputs.local_day <= _LAST_DAY:
+        remedy = f"send days since 1970, up to {_LAST_DAY}"
+        faults.append(Violation.of("what_if.local_day", inputs.local_day, remedy))
+    for number, effect in enumerate(inputs.measured_effects):
+        if abs(effect.added_micros) > _MOST_ADDED:
+            at = f"what_if.measured_effects[{number}].added_micros"
+            remedy = f"send an amount from -{_MOST_ADDED} to {_MOST_ADDED} micros"
+            faults.append(Violation.of(at, effect.added_micros, remedy))
     if faults:
         raise InvalidRequest(faults)
 
@@ -156,20 +168,14 @@ def _inputs(recorded: Recorded) -> DecisionInputs:
 
 def _check_outcomes(events: Sequence[Event], currency: str) -> None:
     faults: list[Violation] = []
-    foreign = 0
+    abroad: list[Violation] = []
     for index, event in enumerate(events):
         what = event.WhichOneof("what")
         if what != "outcome":
             faults.append(Violation.of(f"events[{index}].outcome", what, "send outcome events only"))
-        code = event.outcome.amount.currency_code
-        if code not in ("", currency):
-            foreign += 1
-            remedy = f"send amounts in {currency}, the installation's currency"
-            faults.append(Violation.of(f"events[{index}].outcome.amount.currency_code", code, remedy))
-    if faults:
-        raise InvalidRequest(
-            faults, reason="FOREIGN_CURRENCY" if foreign == len(faults) else "INVALID_REQUEST"
-        )
+        abroad += foreign(event.outcome.amount, currency, f"events[{index}].outcome.amount")
+    if faults or abroad:
+        raise InvalidRequest([*faults, *abroad], reason="INVALID_REQUEST" if faults else "FOREIGN_CURRENCY")
 
 
 def _row(event: Event) -> OutcomeRow:

@@ -12,10 +12,11 @@ from fieldwise.recommend.v1.result_pb2 import (
     RecordResultsRequest,
     RecordResultsResponse,
 )
+from fieldwise_recommend.amounts import unusable
 from fieldwise_recommend.core.choices import FACT_NAMES, FACT_SET
 from fieldwise_recommend.core.results import bits_of
 from fieldwise_recommend.store_experience import ExperienceStore, ResultRow
-from fieldwise_runtime.errors import InvalidRequest, Violation
+from fieldwise_runtime.errors import InvalidRequest
 from fieldwise_runtime.paging import clamp_page_size, cursor_of, page_token
 
 _DAY: Final = 86_400_000_000
@@ -64,23 +65,18 @@ class Results:
         Raises:
             InvalidRequest: Amounts in another currency, or negative ones.
         """
-        faults = [fault for place, each in enumerate(request.results) for fault in self._faults(place, each)]
+        faults = [
+            fault
+            for place, each in enumerate(request.results)
+            for name in ("money", "money_before")
+            for fault in unusable(
+                getattr(each.measured, name), self._currency, f"results[{place}].measured.{name}"
+            )
+        ]
         if faults:
             raise InvalidRequest(faults)
         new = await self._store.add_results([_row(each) for each in request.results])
         return RecordResultsResponse(recorded=new, duplicates=len(request.results) - new)
-
-    def _faults(self, place: int, result: DecisionResult) -> list[Violation]:
-        found: list[Violation] = []
-        for name in ("money", "money_before"):
-            amount = getattr(result.measured, name)
-            at = f"results[{place}].measured.{name}"
-            if amount.currency_code not in ("", self._currency):
-                remedy = f"send amounts in {self._currency}, the installation's currency"
-                found.append(Violation.of(f"{at}.currency_code", amount.currency_code, remedy))
-            if amount.micros < 0:
-                found.append(Violation.of(f"{at}.micros", amount.micros, "send 0 or more"))
-        return found
 
 
 def _row(result: DecisionResult) -> ResultRow:

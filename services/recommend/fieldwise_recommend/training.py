@@ -15,16 +15,18 @@ from fieldwise_recommend.catalogue_in_force import InForce
 from fieldwise_recommend.core.policy_learning.effect_table import read
 from fieldwise_recommend.measured_effects import EffectsInForce
 from fieldwise_recommend.store_policies import STATED, Kept, PolicyStore
-from fieldwise_runtime.errors import FailedPrecondition, InvalidRequest, NotFound, Violation
+from fieldwise_runtime.errors import FailedPrecondition, NotFound
 from fieldwise_runtime.fingerprints import fingerprint
 from fieldwise_runtime.logs import get_logger
 from fieldwise_runtime.operations import Operations, Progress
+from fieldwise_runtime.paging import cursor_of, page_token
 
 log = get_logger(__name__)
 
 _PREFIX: Final = "recommend"
 _SECONDS: Final = 3600.0
 _PAGE: Final = 50
+_SCOPE: Final = "policy versions"
 _MILLION: Final = 1_000_000
 
 
@@ -71,17 +73,14 @@ class Training:
             InvalidRequest: The page token is none.
         """
         size = request.page_size or _PAGE
-        token = request.page_token
-        if token and not token.isdecimal():
-            remedy = "take the token from the answer before, or leave it out"
-            raise InvalidRequest([Violation.of("page_token", token, remedy)])
-        found = await self._store.before(int(token) if token else None, size + 1)
+        cursor = cursor_of(request.page_token, _SCOPE)
+        found = await self._store.before(int(cursor) if cursor else None, size + 1)
         current = await self._store.in_force()
         answer = wire.ListPolicyVersionsResponse(
             policy_versions=[_message(kept, current) for kept in found[:size]]
         )
         if len(found) > size:
-            answer.next_page_token = str(found[size - 1].number)
+            answer.next_page_token = page_token(str(found[size - 1].number), _SCOPE)
         return answer
 
     async def release(self, request: wire.ReleasePolicyVersionRequest) -> policy_pb2.PolicyVersion:

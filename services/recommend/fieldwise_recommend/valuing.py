@@ -10,6 +10,8 @@ from fieldwise.allocation.v1.price_pb2 import Candidate
 from fieldwise.recommend.v1.decision_pb2 import DecisionInputs
 from fieldwise.recommend.v1.recommend_service_pb2 import ValueActionsRequest, ValueActionsResponse
 from fieldwise_recommend.catalogue_in_force import InForce
+from fieldwise_recommend.contact_message import terms_of
+from fieldwise_recommend.contacting import Contacts
 from fieldwise_recommend.core.catalogue import ASSUMED, Catalogue
 from fieldwise_recommend.core.policy import Policy
 from fieldwise_recommend.core.ranking import Offer
@@ -23,14 +25,15 @@ _TURN: Final = 64
 
 
 class Valuer:
-    """Values actions with the catalogue in force."""
+    """Values actions with the catalogue in force, for whom they may reach."""
 
-    def __init__(self, in_force: InForce, policy: Policy) -> None:
+    def __init__(self, in_force: InForce, policy: Policy, contacts: Contacts | None = None) -> None:
         self._in_force = in_force
         self._policy = policy
+        self._contacts = contacts or Contacts()
 
     async def values(self, request: ValueActionsRequest) -> ValueActionsResponse:
-        """All candidates that are worth something; customers of the control group have none.
+        """All candidates that are worth something; who rests, is at a cap or belongs to the control group raises no price.
 
         Raises:
             InvalidRequest: As in deciding.
@@ -48,12 +51,18 @@ class Valuer:
     def _worthwhile(self, inputs: DecisionInputs, catalogue: Catalogue) -> Iterator[tuple[Offer, int]]:
         if self._policy.controls(inputs.customer):
             return
+        self._contacts.look_up(inputs)
+        # What is quiet now is not for as long as prices hold.
+        inputs.contact.ClearField("quiet")
+        contact = terms_of(inputs)
         look_up(inputs, self._in_force)
         look_up_effects(inputs, self._in_force.effects, catalogue)
         case = case_of(inputs, catalogue)
         self._in_force.sample.see(inputs.customer, case.situation)
         alone = baseline(case.situation)
         for offer in case.offers:
+            if contact is not None and contact.refusal(offer.action) is not None:
+                continue
             worth = worth_before_prices(offer.action, case.situation, alone)
             if worth > 0:
                 yield offer, worth

@@ -50,9 +50,16 @@ def bi_or_ai(
 
 
 def sure_gain(report: EffectReport) -> float:
-    """Money that a customer surely brings more in a window, treated against left alone; 0 where it may be nothing."""
+    """Money that a decision surely brings, treated against left alone; 0 where it may be nothing.
+
+    The report tells it of a customer and window: several decisions about him in one have brought it together.
+    """
     money = next(each for each in report.intention_to_treat if each.measure == "money")
-    return max(0.0, money.always_valid.low) if money.HasField("always_valid") else 0.0
+    if not money.HasField("always_valid"):
+        return 0.0
+    windows = sum(period.retained.total for cohort in report.cohorts for period in cohort.periods)
+    together = max(1.0, report.measured / windows) if windows else 1.0
+    return max(0.0, money.always_valid.low) / together
 
 
 def lines(practice: tipping.Practice, advice: tipping.Advice) -> list[str]:

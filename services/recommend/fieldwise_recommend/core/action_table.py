@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from fieldwise_recommend.core.catalogue import (
@@ -17,6 +18,7 @@ from fieldwise_recommend.core.catalogue import (
     Effect,
 )
 from fieldwise_recommend.core.conditions import RULES, Condition, condition
+from fieldwise_recommend.core.drafts import NUMBERS
 from fieldwise_recommend.core.reading import Reading, Table, is_number
 from fieldwise_recommend.core.reasons import REASON_CODES
 from fieldwise_recommend.core.situation import FACTS
@@ -46,6 +48,8 @@ _MILLION: Final = 1_000_000
 # In whole units of the currency, and of uses: with them no account leaves 64 bits.
 MOST_MONEY: Final = 10**9
 _NAME: Final = re.compile(r"actions/[A-Za-z0-9][A-Za-z0-9_~-]{0,63}")
+# Its draft would have the name of the one of margins and priors.
+_OF_NUMBERS: Final = f"actions/{NUMBERS}"
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 
 
@@ -60,6 +64,8 @@ def actions_of(read: Reading, table: Table, at: str, redemption: float) -> list[
     family = read.text(table, "name", at)
     if not _NAME.fullmatch(family):
         read.fault(at + "name", family, "give actions/<id> of letters, digits, - _ ~")
+    elif family == _OF_NUMBERS:
+        read.fault(at + "name", family, "choose another id: its draft would be that of the stated numbers")
     shared = _shared(read, table, at, family)
     own = {field: value for field, value in table.items() if field in _TREATED}
     treatments = read.tables(table, "treatments", at)
@@ -71,8 +77,21 @@ def actions_of(read: Reading, table: Table, at: str, redemption: float) -> list[
         name = _treatment_name(read, treatment, place, family)
         if name in [each.name for each in made]:
             read.fault(place + "id", treatment.get("id"), "give each treatment an id of its own")
+        since = len(read.faults)
         made.append(_treated(read, own | dict(treatment), place, redemption, {"name": name, **shared}))
+        _told_where_said(read, since, place, at, own.keys() - treatment.keys())
     return made
+
+
+def _told_where_said(read: Reading, since: int, place: str, at: str, inherited: Collection[str]) -> None:
+    """Faults of what a treatment has from its action are the action's, and told once."""
+    found = read.faults[since:]
+    del read.faults[since:]
+    for each in found:
+        path = each.field.removeprefix(place)
+        said = replace(each, field=at + path) if path.partition(".")[0] in inherited else each
+        if said not in read.faults:
+            read.faults.append(said)
 
 
 def _treatment_name(read: Reading, treatment: Table, at: str, family: str) -> str:

@@ -27,7 +27,7 @@ def document_of(raw: bytes) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(raw.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest([Violation.of("catalogue", str(error), "write valid TOML")]) from error
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from fieldwise_recommend.core.catalogue import LEAVE_ALONE
-from fieldwise_runtime.errors import FailedPrecondition
+from fieldwise_runtime.errors import AlreadyExists, FailedPrecondition
 
 # The subject of margins, priors and the share of coupons redeemed, which stand beside the actions.
 NUMBERS: Final = "stated-numbers"
@@ -65,7 +65,18 @@ class Draft:
         return f"drafts/{self.subject.removeprefix('actions/')}"
 
     def rewritten(self, by: Draft) -> Draft:
-        """This draft with what another one says; who wrote at it before stays among the authors."""
+        """This draft with what another one says; who wrote at it before stays among the authors.
+
+        The same request again leaves it where it stands by now.
+
+        Raises:
+            AlreadyExists: The same request says something else.
+        """
+        if by.request_id == self.request_id:
+            if (by.change, by.table) != (self.change, self.table):
+                remedy = "it wrote something else before; give a new one"
+                raise AlreadyExists(f"request_id {self.request_id!r}", remedy, reason="REQUEST_ID_REUSED")
+            return self
         authors = tuple(dict.fromkeys([*self.authors, *by.authors]))
         return replace(by, authors=authors, created_at=self.created_at)
 

@@ -22,7 +22,7 @@ class Reach:
 
     Args:
         action: `actions/{id}`; of several treatments one must fit.
-        share: NaN-free; 0 for an empty sample.
+        share: 0 for an empty sample.
         kept_away: By code, of conditions with the rule: ``CONDITION/eligibility``.
         sampled: Size of the sample.
     """

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from fieldwise_runtime.errors import Violation
 
 Table = Mapping[str, Any]
+
+# The beginnings of the years 2000 and 2100 (UTC), as the wire has it (`plausible_time`).
+_YEAR_2000, _YEAR_2100 = 946_684_800, 4_102_444_800
 
 
 def is_number(value: object) -> bool:
@@ -24,7 +27,10 @@ class Reading:
         self.faults: list[Violation] = []
 
     def fault(self, field: str, value: object, remedy: str) -> None:
-        self.faults.append(Violation.of(field, value, remedy))
+        missing = value is None
+        self.faults.append(
+            Violation(field, "nothing", remedy) if missing else Violation.of(field, value, remedy)
+        )
 
     def table(self, table: Table, field: str, at: str) -> Table:
         value = table.get(field, {})
@@ -65,7 +71,8 @@ class Reading:
         value = table.get(field, default)
         if value in words:
             return str(value)
-        self.fault(at + field, value, f"give one of {', '.join(word for word in words if word)}")
+        told = ", ".join(word for word in words if word)
+        self.fault(at + field, value, f"give one of {told}" if told else "leave it out")
         return words[0]
 
     def flag(self, table: Table, field: str, at: str) -> bool:
@@ -80,6 +87,11 @@ class Reading:
         if value is None:
             return None
         if isinstance(value, datetime) and value.tzinfo is not None:
-            return int(value.astimezone(UTC).timestamp())
-        self.fault(at + field, value, "give a date with time and offset, such as 2027-01-31T00:00:00Z")
+            seconds = int(value.timestamp())
+            if _YEAR_2000 <= seconds < _YEAR_2100:
+                return seconds
+        remedy = (
+            "give a date with time and offset between the years 2000 and 2100, such as 2027-01-31T00:00:00Z"
+        )
+        self.fault(at + field, value, remedy)
         return None

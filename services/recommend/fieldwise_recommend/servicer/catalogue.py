@@ -17,7 +17,7 @@ from fieldwise_recommend.core.drafts import NUMBERS, Change, Draft, State
 from fieldwise_recommend.core.drafts import table_of as table_in
 from fieldwise_recommend.core.facts import FIELDS
 from fieldwise_recommend.core.reach import Reach
-from fieldwise_recommend.definitions import definition_of, table_of
+from fieldwise_recommend.definitions import definition_of, foreign_money, table_of
 from fieldwise_recommend.drafting import Act, Drafting
 from fieldwise_recommend.listing import wire_action
 from fieldwise_recommend.publishing import Publication, Publishing
@@ -69,14 +69,14 @@ class CatalogueWire(CatalogueServiceServicer):
     async def CreateAction(
         self, request: catalogue_service_pb2.CreateActionRequest, context: _Context
     ) -> catalogue_pb2.Draft:
-        table = table_of(request.action, self._currency)
-        return self._draft(await self._drafting.create(table, _act(request)))
+        foreign = foreign_money(request.action, self._currency)
+        return self._draft(await self._drafting.create(table_of(request.action), _act(request), foreign))
 
     async def UpdateAction(
         self, request: catalogue_service_pb2.UpdateActionRequest, context: _Context
     ) -> catalogue_pb2.Draft:
-        table = table_of(request.action, self._currency)
-        return self._draft(await self._drafting.update(table, _act(request)))
+        foreign = foreign_money(request.action, self._currency)
+        return self._draft(await self._drafting.update(table_of(request.action), _act(request), foreign))
 
     async def RetireAction(
         self, request: catalogue_service_pb2.RetireActionRequest, context: _Context

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from math import inf
 from typing import Final, NamedTuple
 
 from fieldwise_recommend.core.catalogue import Action, Catalogue
 from fieldwise_recommend.core.contact_policy.terms import Terms
 from fieldwise_recommend.core.eligibility import Rejection
+from fieldwise_recommend.core.policy import MOST_PACING
 from fieldwise_recommend.core.ranking import Offer, Ruling, decide, fitting
 from fieldwise_recommend.core.situation import Chance, Situation, Supply
 
@@ -16,6 +18,13 @@ _MILLION: Final = 1_000_000
 # Well above what any installation has; keeps searches finite.
 _MOST_MICROS: Final = 1e12
 _MOST_DAYS: Final = 3650.0
+_MOST_OF_KIND: Final[Mapping[str, float]] = {
+    "prices": _MOST_MICROS,
+    "left": _MOST_MICROS,
+    "pacing": MOST_PACING,
+    "control_group": 1.0,
+    "exploration": 1.0,
+}
 # How many of the best actions are thought cheaper, dearer, weaker or stronger: each is an input of its own.
 _ACTIONS: Final = 4
 
@@ -74,6 +83,16 @@ def inputs_of(world: World, catalogue: Catalogue, ruling: Ruling) -> Iterator[In
         yield _lift(world, action)
 
 
+def most_of(name: str) -> float:
+    """The largest value that makes sense for an input, by its name; infinite for one that there is none of. The least is 0."""
+    kind, _, rest = name.partition("/")
+    if kind == "facts":
+        return _SHAPES[rest].most if rest in _SHAPES else inf
+    if kind == "actions":
+        return 1.0 if rest.endswith("/lift") else _MOST_MICROS
+    return _MOST_OF_KIND.get(kind, inf)
+
+
 def _prices(world: World) -> Iterator[Input]:
     """Price of each scarce thing that an action takes, in micros per unit before pacing; and the pacing factor."""
     prices = world.supply.prices or {}
@@ -94,7 +113,7 @@ def _prices(world: World) -> Iterator[Input]:
         def paced(value: float) -> World:
             return world._replace(supply=replace(world.supply, pacing=value))
 
-        yield Input("pacing", world.supply.pacing, 0.0, 1000.0, 0.0, 0.1, "factor", paced)
+        yield Input("pacing", world.supply.pacing, 0.0, MOST_PACING, 0.0, 0.1, "factor", paced)
 
 
 def _left(world: World, ruling: Ruling) -> Iterator[Input]:
