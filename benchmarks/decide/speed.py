@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import fieldwise_client as fw
 from benchmarks.decide.agreement import agreement
 from benchmarks.decide.company import Company
 from benchmarks.decide.fresh_events import Freshness
@@ -25,6 +26,7 @@ from benchmarks.decide.systems import DECIDE, ECHO, FAN_OUT, TWIN, Echoes, Gatew
 from benchmarks.decide.twin.fleet import Twin, copied
 from benchmarks.processes import stop
 from benchmarks.report import Report, Row
+from fieldwise.recommend.v1.contact_pb2 import ContactPolicy
 
 BATCH = 64
 CHANGED = 0.1
@@ -48,6 +50,9 @@ FULL = Plan(rounds=5, requests=600, loaded_seconds=3.0, batches=30)
 
 async def measure(company: Company, customers: Sequence[str], report: Report, plan: Plan) -> None:
     """Run all rounds and report them. Nothing else may be asked of the installation meanwhile."""
+    with fw.Client(company.gateway) as client:
+        # Everybody is decided for again and again: at a cap fewer actions would be valued, and the twin knows no caps.
+        client.update_contact_policy(ContactPolicy(), actor="benchmark", note="no caps")
     with tempfile.TemporaryDirectory(prefix="fieldwise-twin-") as folder:
         copied(company.data, Path(folder) / "data")
         twin, echoes = Twin.start(Path(folder) / "data", company.now()), Echoes.start()

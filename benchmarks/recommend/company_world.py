@@ -14,14 +14,7 @@ from numpy.typing import NDArray
 from benchmarks.recommend.planted_world import ALONE, CALL, START, Bools, Floats
 from fieldwise_recommend.core.choices import BEST, CONTROL
 from fieldwise_recommend.core.experience import DAY, KINDS, Experience
-from fieldwise_recommend.core.results import (
-    BOUGHT,
-    BOUGHT_7,
-    BOUGHT_14,
-    HAD_BOUGHT,
-    SILENT,
-    WAS_SILENT,
-)
+from fieldwise_recommend.core.results import BOUGHT, BOUGHT_7, BOUGHT_14, HAD_BOUGHT, SILENT
 
 WINDOW = 28
 MONTHS = 3
@@ -125,9 +118,8 @@ def _month(
     had = ~stranger | (month > 0)
     last = month == MONTHS - 1
     flags = BOUGHT * bought | BOUGHT_7 * (bought & (when <= 7)) | BOUGHT_14 * (bought & (when <= 14))
-    flags = (
-        flags | HAD_BOUGHT * had | SILENT * (silent & last) | WAS_SILENT * np.zeros(len(p_buy), dtype=bool)
-    )
+    # Nobody is silent at a decision: who falls silent does so after the last one.
+    flags = flags | HAD_BOUGHT * had | SILENT * (silent & last)
     return _Month(np.asarray(bought), money, days, flags.astype(np.int64))
 
 
@@ -183,7 +175,6 @@ def _together(
         money_before=np.asarray(each(earlier), dtype=np.float64),
         purchase_days=np.concatenate([row.days for row in rows]),
         flags=np.concatenate([row.flags for row in rows]),
-        claimed=zeros,
         score=np.asarray(once(score, nothing), dtype=np.float64),
         acted_after=np.asarray(once(np.where(acted, hours, np.nan), nothing), dtype=np.float64),
         said=said,

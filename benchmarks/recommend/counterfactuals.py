@@ -30,11 +30,9 @@ def rows(*, quick: bool = False) -> Iterator[Row]:
     count = 150 if quick else 1_000
     told = Counter[str]()
     for number, body in enumerate((None, shop.catalogue(SEED))):
-        environ = {
-            "FIELDWISE_RECOMMEND_CONTROL_SHARE": "0.05",
-            "FIELDWISE_RECOMMEND_EXPLORATION": "0.05",
-        }
-        with shop.serving(body, **environ) as service:
+        with shop.serving(
+            body, FIELDWISE_RECOMMEND_CONTROL_SHARE="0.05", FIELDWISE_RECOMMEND_EXPLORATION="0.05"
+        ) as service:
             with service.stub() as stub:
                 names = _decided(stub, random.Random(SEED + number), count)
                 told += _checked(stub, names)

@@ -148,7 +148,6 @@ def _experience(**columns: Any) -> Experience:
         value=zeros,
         campaigns=np.zeros(count, dtype=np.int64),
         campaign_sets=[{}],
-        claimed=zeros,
         score=unknown,
         acted_after=unknown,
         **columns,

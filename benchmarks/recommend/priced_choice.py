@@ -95,7 +95,7 @@ def in_one_batch(shown: World, prices: Mapping[str, Price], ledger: Ledger) -> i
 
 
 def _has_any(ledger: Ledger, who: int) -> bool:
-    return any(ledger.holds(str(who), name) for name in _NAMES)
+    return any(ledger.holds(str(who), name, ()) for name in _NAMES)
 
 
 def overspent(ledger: Ledger, prices: Mapping[str, Price]) -> float:

@@ -19,8 +19,14 @@ from benchmarks.processes import free_port, start_module, stop, wait_for_port
 from fieldwise.allocation.v1.price_pb2 import PriceSet
 from fieldwise.profile.v1.profile_pb2 import LifecycleStage, Profile
 from fieldwise.recommend.v1.decision_pb2 import Decision, DecisionInputs
+from fieldwise.recommend.v1.policy_pb2 import PolicyVersion
 from fieldwise.recommend.v1.recommend_service_pb2 import BatchRecommendActionsRequest
 from fieldwise.recommend.v1.recommend_service_pb2_grpc import RecommendServiceStub
+from fieldwise_recommend.core.pair_rules.book import Rule
+from fieldwise_recommend.core.policy_learning.effect_table import EffectTable, Measured, Question
+from fieldwise_recommend.store_pairs import PairStore
+from fieldwise_recommend.store_policies import PolicyStore
+from fieldwise_runtime.database import Database
 
 NOW: Final = 1_513_000_000
 DAY: Final = 86_400
@@ -37,6 +43,7 @@ _KINDS: Final = (
     (("LIKELY_TO_FALL_SILENT", "DAYS_SINCE_CONTACT"), "p_silent >= {share} && days_since_contact >= {rest}"),
     (("BEST_SPEND", "USUAL_GAP"), "total_spend >= {money} && silence_ratio <= {ratio}"),
 )
+_LEARNED: Final = "learned"
 _CHANNELS: Final = ("email", "email", "mail", "call")
 _HEAD: Final = """
 [priors]
@@ -206,13 +213,19 @@ class Service:
 
 
 @contextmanager
-def serving(body: bytes | None = None, **environ: str) -> Iterator[Service]:
-    """Recommend on an empty SQLite file, with this catalogue (default: the shipped one)."""
+def serving(body: bytes | None = None, *, learned: bool = False, **environ: str) -> Iterator[Service]:
+    """Recommend on an empty SQLite file, with this catalogue (default: the shipped one).
+
+    Args:
+        learned: With a released policy of four segments and rules of what is bought together in force, as after months of use.
+    """
     with tempfile.TemporaryDirectory(prefix="fieldwise-recommend-") as name:
         folder = Path(name)
         if body is not None:
             (folder / "catalogue.toml").write_bytes(body)
         (folder / "environ").write_text("\n".join(f"{key}={value}" for key, value in environ.items()))
+        if learned:
+            (folder / "learned").touch()
         port = free_port()
         service = Service(folder, port, _started(folder, port))
         try:
@@ -230,9 +243,35 @@ def _started(folder: Path, port: int) -> subprocess.Popen[bytes]:
     }
     body = folder / "catalogue.toml"
     own = [str(body)] if body.exists() else []
+    own += [_LEARNED] if (folder / "learned").exists() else []
     process = start_module("benchmarks.recommend.shop", *own, environ=environ)
     wait_for_port(port)
     return process
+
+
+async def _learn(url: str) -> None:
+    """Puts into the database what would have been learned: effects for every second action, and rules between all categories."""
+    chance = random.Random(ACTIONS)
+    questions = (Question("p_buy", 0.5), Question("silence_ratio", 1.0), Question("purchase_days", 10.0))
+    names = [f"actions/a{number}" for number in range(0, ACTIONS - 1, 2)]
+    segments = tuple(
+        tuple(Measured(name, chance.randrange(-(10**6), 5 * 10**6), 10**5) for name in names)
+        for _ in range(4)
+    )
+    rules = [
+        Rule(given, goes, 0.02, chance.uniform(0.05, 0.6), 2.0, 1.6, 2.4, 1.5, 1e-6)
+        for given in _CATEGORIES
+        for goes in (*_CATEGORIES, *(f"OTHER {number}" for number in range(88)))
+        if goes != given
+    ]
+    database = Database.open(url)
+    policies = PolicyStore(database)
+    if not await policies.in_force():
+        made = PolicyVersion(decisions=100_000)
+        number = await policies.add(made.SerializeToString(), EffectTable(questions, segments).text())
+        await policies.release(number, NOW * 1_000_000)
+        await PairStore(database).replace(rules, 7)
+    await database.close()
 
 
 def _serve(arguments: Sequence[str]) -> None:
@@ -247,9 +286,12 @@ def _serve(arguments: Sequence[str]) -> None:
     settings = load(Settings, os.environ)
     logs.configure(service.NAME, settings.log_level)
     service.migrate(settings)
-    body = Path(arguments[0]).read_bytes() if arguments else service.catalogue_file()
+    files = [each for each in arguments if each != _LEARNED]
+    body = Path(files[0]).read_bytes() if files else service.catalogue_file()
 
     async def run() -> None:
+        if _LEARNED in arguments:
+            await _learn(settings.database_url)
         await server.serve(await service.wired(settings, body))
 
     loops.run(run())

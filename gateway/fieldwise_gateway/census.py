@@ -5,6 +5,7 @@ Unlike a decision, a plan or a price never rests on something that stood in: a s
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,15 +34,25 @@ class Chunk:
 
 
 async def census(backends: Backends, now: datetime) -> AsyncIterator[Chunk]:
-    """Every known customer at ``now``, by name.
+    """Every known customer at ``now``, by name. The next chunk is read while the caller works on one.
 
     Raises:
         RpcError: A service did not answer.
     """
     moment = Timestamp()
     moment.FromDatetime(now)
-    async for names in _names(backends):
-        yield await _chunk(backends, names, moment)
+    reading: asyncio.Task[Chunk] | None = None
+    try:
+        async for names in _names(backends):
+            earlier, reading = reading, asyncio.create_task(_chunk(backends, names, moment))
+            if earlier is not None:
+                yield await earlier
+        if reading is not None:
+            yield await reading
+    finally:
+        if reading is not None:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
 
 
 async def _names(backends: Backends) -> AsyncIterator[list[str]]:

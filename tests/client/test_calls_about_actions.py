@@ -47,13 +47,15 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
     ("evaluate_policy", (), {"reward": "bought", "confidence": 0.9}, "EvaluatePolicy"),
     ("train_policy", (), {}, "TrainPolicy"),
     ("policy_versions", (), {}, "ListPolicyVersions"),
-    ("release_policy", ("3",), {}, "ReleasePolicyVersion"),
+    ("release_policy", ("3",), {"override_reason": "a trial"}, "ReleasePolicyVersion"),
     ("withdraw_policy", (), {}, "WithdrawPolicy"),
     ("report_effect", (), {"action": "call", "rep": "wang", "baseline": "2025"}, "ReportEffect"),
     ("import_baseline", ("2025", [BASELINE_ROW]), {}, "ImportBaseline"),
     ("baselines", (), {}, "ListBaselines"),
     ("learn_pair_rules", ([("1", 17_000, "NUTS")],), {}, "LearnPairRules"),
     ("pair_rules", (), {"given": "NUTS"}, "ListPairRules"),
+    ("next_purchase_tables", (), {}, "GetNextPurchaseTables"),
+    ("answers", (), {}, "GetAnswers"),
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,12 +23,14 @@ from tests.client.fake_services import FakeServices, serving
 NUMBER = schema_service_pb2.ATTRIBUTE_TYPE_NUMBER
 # What the gateway fills in.
 FILLED = {"decision_time", "as_of"}
+SOURCE = fw.Source("customers/7", ("purchase",), "NUTS", datetime(2017, 5, 1, tzinfo=UTC))
 
 CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
     ("profile", ("7",), {"purpose": "decision"}, "GetProfile"),
     ("profiles", (["7", "8"],), {"purpose": "reporting"}, "BatchGetProfiles"),
     ("watch_profiles", (["7"],), {"purpose": "service"}, "WatchProfiles"),
     ("events", ("7",), {"purpose": "rights", "kinds": ["purchase"]}, "ListEvents"),
+    ("rows_of", (SOURCE,), {"purpose": "service"}, "ListEvents"),
     ("changes", (), {"purpose": "upkeep", "kinds": ["consent"], "from_now": True}, "ListChanges"),
     ("rebuild_profiles", (["7"],), {}, "RebuildProfiles"),
     ("find_duplicates", ("7",), {}, "FindDuplicates"),
@@ -152,6 +154,21 @@ def test_pages_are_fetched_until_the_last(ask: Ask, profile: FakeServices) -> No
     profile.answers["ListEvents"] = page
     found = ask("events", "7", purpose="service", page_size=2)
     assert [each.event.event_id for each in found] == ["0", "1", "2", "3", "4", "5"]
+
+
+def test_the_rows_of_a_fact_are_of_its_category_and_from_before_the_decision(
+    ask: Ask, profile: FakeServices
+) -> None:
+    answer = store.ListEventsResponse()
+    for number, (day, known, category) in enumerate(
+        ((29, 29, "NUTS"), (31, 31, "NUTS"), (29, 31, "NUTS"), (29, 29, "BEER"))
+    ):
+        event = answer.events.add(weight=1.0).event
+        event.event_id, event.purchase.category = str(number), category
+        event.event_time.FromDatetime(datetime(2017, 4, 1) + timedelta(days=day))
+        event.known_at.FromDatetime(datetime(2017, 4, 1) + timedelta(days=known))
+    profile.answers["ListEvents"] = lambda _: [answer]
+    assert [each.event.event_id for each in ask("rows_of", SOURCE, purpose="service")] == ["0"]
 
 
 def test_a_watch_that_breaks_is_begun_again(ask: Ask, profile: FakeServices) -> None:

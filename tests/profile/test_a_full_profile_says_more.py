@@ -28,7 +28,9 @@ EVENTS = [
     satisfaction("old", 5, NOW - 60 * DAY),
     satisfaction("new", 2, NOW - 6 * DAY),
     record("r1", full_name="Ada Lovelace", phone="+44 20 7946 0018", birth_date="1987-05-17", gender="f"),
-    record("r2", full_name="Ada Lovelace", phone="no telephone", postcode="SW1A 1AA"),
+    record(
+        "r2", full_name="Ada Lovelace", phone="no telephone", postcode="SW1A 1AA", time_zone="Europe/London"
+    ),
 ]
 
 
@@ -99,4 +101,5 @@ async def test_fields_of_records_are_judged_and_not_shown(database_url: str) -> 
     assert not basic.data_quality.fields
     # What decisions ask for, and nothing else of it.
     assert (basic.plain.birth_month, basic.plain.birth_day, basic.plain.place) == (5, 17, "SW1")
+    assert basic.plain.time_zone == profile.plain.time_zone == "Europe/London"
     assert (basic.plain.birth_year_band, basic.plain.gender) == (0, "")

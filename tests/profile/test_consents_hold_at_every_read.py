@@ -23,7 +23,9 @@ from fieldwise_profile.core.consent import (
     word,
 )
 from fieldwise_profile.core.purposes import Purpose, consent_needed
+from fieldwise_profile.settings import Settings
 from fieldwise_runtime.errors import from_rpc_error
+from fieldwise_runtime.settings import load
 from tests.profile.builders import DAY, NOW, Client, at, batch, event, outcome, purchase, serving
 
 ME = "customers/1"
@@ -129,8 +131,11 @@ async def test_a_withdrawal_counts_even_for_a_read_as_of_an_earlier_moment(datab
         assert (await read(client, DECISION, NOW - DAY)).withheld
 
 
-async def test_who_was_never_asked_follows_the_rule_of_the_installation(sqlite_database_url: str) -> None:
-    async with serving(sqlite_database_url, unasked="refuse") as client:
+async def test_who_was_never_asked_is_not_read_unless_the_installation_says_otherwise(
+    sqlite_database_url: str,
+) -> None:
+    as_it_comes = load(Settings, {}).unasked
+    async with serving(sqlite_database_url, unasked=as_it_comes) as client:
         await client.ingest(batch([purchase("a")]))
         assert (await read(client, DECISION)).withheld
         assert await client.rows(NOW) == {}

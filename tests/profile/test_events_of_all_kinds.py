@@ -177,6 +177,10 @@ def test_of_a_person_only_coarse_facts_are_plain() -> None:
     assert not any("Ada" in column or "7946" in column or "1987" in column for column in plain)
     assert "at least one" in faults(event("i", identification=event_pb2.Identification()))["identification"]
     assert accepted(event("i", identification=event_pb2.Identification(city="Ulm"))).details is None
+    zoned = accepted(event("i", identification=event_pb2.Identification(time_zone="Asia/Shanghai")))
+    assert (zoned.details, zoned.personal) == ('{"time_zone":"Asia/Shanghai"}', None)
+    mars = event_pb2.Identification(time_zone="Mars/Olympus")
+    assert "Asia/Shanghai" in faults(event("i", identification=mars))["identification.time_zone"]
 
 
 def test_an_agent_is_judged_and_never_stored() -> None:

@@ -36,7 +36,7 @@ def test_nobody_gets_two_and_nothing_is_overspent(budget: float) -> None:
     batch = in_one_batch(shown, prices, together)
     served(shown, np.arange(shown.customers), prices, singly)
     assert overspent(together, prices) == overspent(singly, prices) == 0.0
-    got = [sum(together.holds(str(who), f"actions/{j}") for j in range(10)) for who in range(2_000)]
+    got = [sum(together.holds(str(who), f"actions/{j}", ()) for j in range(10)) for who in range(2_000)]
     assert set(got) <= {0, 1}
     assert batch <= cleared.bound * 1e6
     assert batch > 0.99 * cleared.bound * 1e6

@@ -24,15 +24,26 @@ from fieldwise.recommend.v1 import contact_service_pb2_grpc as contact_rpc
 from fieldwise.recommend.v1 import recommend_service_pb2 as wire
 from fieldwise.recommend.v1 import recommend_service_pb2_grpc as rpc
 from fieldwise.recommend.v1.decision_pb2 import Decision, DecisionInputs
+from fieldwise_recommend.catalogue_in_force import InForce
 from fieldwise_recommend.contact_message import policy_of
 from fieldwise_recommend.core.catalogue import Action
 from fieldwise_recommend.core.contact_policy.book import ANSWERED, REACHED, Book, Remark
 from fieldwise_recommend.core.contact_policy.policy import ContactPolicy, Quiet, Suppression, faults_of
 from fieldwise_recommend.core.contact_policy.quiet import spans
 from fieldwise_recommend.core.contact_policy.terms import DAY, Cap, Contact, Span, Terms, after_quiet, reached
+from fieldwise_recommend.pairing import look_up_pairs
 from fieldwise_recommend.shipped_contacts import SHIPPED
 from fieldwise_runtime.errors import from_rpc_error
-from tests.recommend.recommend_builders import NOW, PLAIN, batch, connected, in_file, inputs_for, prices
+from tests.recommend.recommend_builders import (
+    CATALOGUE,
+    NOW,
+    PLAIN,
+    batch,
+    connected,
+    in_file,
+    inputs_for,
+    prices,
+)
 
 MAIL = Action("actions/a", "A", "mail")
 MAIL_TOO = Action("actions/a.big", "A", "mail", family="actions/a")
@@ -250,6 +261,27 @@ async def test_a_contact_counts_from_when_it_took_place(tmp_path: Path) -> None:
     assert (reaching([early]), len(reaching([late]))) == ([], 1)
 
 
+async def test_what_came_of_a_contact_holds_for_every_decision_that_planned_it_after_a_restart_too(
+    tmp_path: Path,
+) -> None:
+    async with served(in_file(tmp_path)) as both:
+        await both.allow(caps=[pb.ContactCap(most=2, days=7)])
+        (mail,) = await both.decide(at(NOW, channels=["mail"]))
+        await both.decide(at(NOW + 60, channels=["mail"]))
+        await both.say(mail, "ACTED", NOW + 120)
+        (call,) = await both.decide(at(NOW, "customers/2", channels=["call"]))
+        await both.decide(at(NOW + 60, "customers/2", channels=["call"]))
+        await both.say(call, "DECLINED", NOW + 120)
+    async with served(in_file(tmp_path)) as both:
+        (email,) = await both.decide(at(NOW + 180, channels=["email"]))
+        (other,) = await both.decide(at(NOW + 180, "customers/2", channels=["email"]))
+        for decision, contacts in ((email, 1), (other, 0)):
+            replayed = await both.actions.ReplayDecision(wire.ReplayDecisionRequest(name=decision.name))
+            assert replayed.identical
+            assert len(replayed.inputs.contact.contacts) == contacts
+    assert len(reaching([email, other])) == 2
+
+
 @pytest.mark.parametrize(("kind", "fact"), [("COMPLAINED", "complained"), ("OPTED_OUT", "opted_out")])
 async def test_who_complains_or_opts_out_is_left_in_peace_from_the_next_decision_on(
     tmp_path: Path, kind: str, fact: str
@@ -376,6 +408,33 @@ async def test_a_contact_waits_for_the_end_of_quiet_hours_in_local_time(tmp_path
     quiet = [each for each in refused.rejected if each.code == "QUIET_HOURS"]
     assert {round(each.value, 2) for each in quiet} == {19.72}
     assert reaching([refused]) == []
+
+
+def living(customer: str, zone: str) -> DecisionInputs:
+    made = at(NOW, customer)
+    made.profile.plain.time_zone = zone
+    return made
+
+
+async def test_quiet_hours_are_those_where_the_customer_lives(tmp_path: Path) -> None:
+    # His usual hour, 17 UTC, is noon in New York, where the installation is, and 6 in the morning in Auckland.
+    night = pb.QuietHours(start_minute=21 * 60, end_minute=8 * 60)
+    async with served(in_file(tmp_path), "America/New_York") as both:
+        await both.allow(quiet_hours=[night])
+        far = living("customers/1", "Pacific/Auckland")
+        made = await both.decide(far, living("customers/2", "Nowhere/Land"), at(NOW, "customers/3"))
+        again = await both.actions.ReplayDecision(wire.ReplayDecisionRequest(name=made[0].name))
+    assert [each.best_time.ToDatetime(tzinfo=UTC).hour for each in made] == [19, 17, 17]
+    assert again.identical
+
+
+def test_the_date_of_occasions_is_the_one_where_the_customer_lives() -> None:
+    in_force = InForce(CATALOGUE, zone=ZoneInfo("America/New_York"))
+    asked = [living("customers/1", "Pacific/Auckland"), living("customers/2", ""), at(NOW, "customers/3")]
+    for inputs in asked:
+        look_up_pairs(inputs, in_force)
+    # Monday afternoon is Tuesday in Auckland already.
+    assert [inputs.local_day - NOW // DAY for inputs in asked] == [1, 0, 0]
 
 
 # Consent

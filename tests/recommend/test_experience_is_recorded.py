@@ -25,17 +25,26 @@ from fieldwise.recommend.v1.recommend_service_pb2 import (
 )
 from fieldwise.recommend.v1.recommend_service_pb2_grpc import RecommendServiceStub
 from fieldwise.type.v1.money_pb2 import Money
-from fieldwise_recommend.__main__ import catalogue_file, migrate, wired
 from fieldwise_recommend.core.choice import held_out, in_control_group
 from fieldwise_recommend.core.choices import BEST, CHANCE, CONTROL
 from fieldwise_recommend.core.experience import Experience
 from fieldwise_recommend.core.results import BOUGHT, HAD_BOUGHT
 from fieldwise_recommend.effect_worker import report
-from fieldwise_recommend.experience_reading import connected, read_experience
+from fieldwise_recommend.experience_reading import connected as reading
+from fieldwise_recommend.experience_reading import read_experience
 from fieldwise_recommend.settings import Settings
-from fieldwise_runtime import server
 from fieldwise_runtime.errors import NotFound, from_rpc_error
-from tests.recommend.recommend_builders import DAY, NOW, PLAIN, an_outcome, batch, in_file, inputs_for, prices
+from tests.recommend.recommend_builders import (
+    DAY,
+    NOW,
+    PLAIN,
+    an_outcome,
+    batch,
+    connected,
+    in_file,
+    inputs_for,
+    prices,
+)
 
 DRAWN = replace(PLAIN, control_share=0.3, exploration=0.5)
 LATER = NOW + 29 * DAY
@@ -75,20 +84,14 @@ class Both:
         return await asyncio.to_thread(self._read)
 
     def _read(self) -> Experience:
-        with connected(self.url) as connection:
+        with reading(self.url) as connection:
             return read_experience(connection)
 
 
 @asynccontextmanager
 async def both(url: str, settings: Settings = PLAIN) -> AsyncIterator[Both]:
-    own = replace(settings, database_url=url)
-    migrate(own)
-    running = await server.start(await wired(own, catalogue_file()))
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
-        try:
-            yield Both(RecommendServiceStub(channel), EffectServiceStub(channel), url)
-        finally:
-            await running.stop()
+    async with connected(url, settings) as channel:
+        yield Both(RecommendServiceStub(channel), EffectServiceStub(channel), url)
 
 
 def measured(due: result_pb2.DueResult, money: float = 12.5) -> result_pb2.DecisionResult:
@@ -263,6 +266,13 @@ async def test_a_baseline_is_kept_once_and_an_unknown_one_refused(database_url: 
             row = asked.rows.add(customer=f"customers/{number}", hours_to_decision=6.0)
             row.money.CopyFrom(Money(currency_code="USD", micros=5_000_000))
         asked.decision_time.FromSeconds(NOW)
+        asked.rows.add(customer="customers/0", after=True, comparison=True).money.CopyFrom(
+            asked.rows[0].money
+        )
+        with pytest.raises(grpc.aio.AioRpcError) as twofold:
+            await service.effects.ImportBaseline(asked)
+        assert [each.field for each in from_rpc_error(twofold.value).violations] == ["rows[3].comparison"]
+        del asked.rows[3]
         first = await service.effects.ImportBaseline(asked)
         asked.decision_time.FromSeconds(NOW + 60)
         assert await service.effects.ImportBaseline(asked) == first

@@ -10,7 +10,7 @@ import pytest
 
 from fieldwise_recommend.core.playbooks.birthday import days_to_birthday, is_day, local_date
 from fieldwise_recommend.core.playbooks.places import Place, from_gcj02, km_between, to_gcj02
-from fieldwise_recommend.core.playbooks.shops import Open, Shop, nearest_open
+from fieldwise_recommend.core.playbooks.shops import Open, Shop, ShopsNear
 
 SHANGHAI = Place(31.2304, 121.4737)
 PARIS = ZoneInfo("Europe/Paris")
@@ -64,39 +64,42 @@ def at(*when: int) -> int:
     return int(datetime(*when, tzinfo=PARIS).timestamp())  # type: ignore[arg-type, misc]  # year, month, day, hour, minute
 
 
+def is_open(shop: Shop, moment: int) -> bool:
+    return any(start <= moment < end for start, end in shop.open_from(moment))
+
+
 def test_a_shop_is_open_by_its_own_clock_past_midnight_and_not_on_closed_days() -> None:
     hours = (*(Open(day, 9 * 60, 18 * 60) for day in range(1, 6)), Open(6, 20 * 60, 26 * 60))
-    shop = Shop("shops/a", Place(48.85, 2.35), PARIS, hours, frozenset({date(2017, 12, 25)}))
-    assert shop.is_open(at(2017, 12, 11, 9, 0))
-    assert not shop.is_open(at(2017, 12, 11, 8, 59))
-    assert not shop.is_open(at(2017, 12, 11, 18, 0))
-    assert shop.is_open(at(2017, 12, 17, 1, 59))  # Saturday night
-    assert not shop.is_open(at(2017, 12, 17, 2, 0))
-    assert not shop.is_open(at(2017, 12, 25, 12, 0))
+    shop = Shop("shops/a", "A", Place(48.85, 2.35), PARIS, hours, frozenset({date(2017, 12, 25)}))
+    assert is_open(shop, at(2017, 12, 11, 9, 0))
+    assert not is_open(shop, at(2017, 12, 11, 8, 59))
+    assert not is_open(shop, at(2017, 12, 11, 18, 0))
+    assert is_open(shop, at(2017, 12, 17, 1, 59))  # Saturday night
+    assert not is_open(shop, at(2017, 12, 17, 2, 0))
+    assert not is_open(shop, at(2017, 12, 25, 12, 0))
     # The day after the clocks went forward it opens at nine as ever.
-    assert shop.is_open(at(2017, 3, 27, 9, 0))
-    assert not shop.is_open(at(2017, 3, 27, 9, 0) - 60)
+    assert is_open(shop, at(2017, 3, 27, 9, 0))
+    assert not is_open(shop, at(2017, 3, 27, 9, 0) - 60)
 
 
-def test_the_nearest_open_shop_is_named_and_a_closed_or_far_one_never() -> None:
+def test_the_spans_of_nine_days_are_those_of_each_day_asked_alone() -> None:
+    hours = (*(Open(day, 9 * 60, 18 * 60) for day in range(1, 6)), Open(6, 20 * 60, 26 * 60))
+    shop = Shop("shops/a", "A", Place(48.85, 2.35), PARIS, hours, frozenset({date(2017, 12, 25)}))
+    # From a Friday noon, over the Saturday night and Christmas.
+    begun = at(2017, 12, 22, 12, 0)
+    spans = shop.open_from(begun)
+    assert spans == sorted(spans)
+    for moment in range(begun, begun + 8 * 86_400, 1800):
+        assert any(start <= moment < end for start, end in spans) == is_open(shop, moment)
+
+
+def test_shops_of_an_area_come_nearest_first_and_far_ones_never() -> None:
     rng = Random(2)
     home = Place(48.85, 2.35)
-    always = tuple(Open(day, 0, 1440) for day in range(1, 8))
     for _ in range(50):
-        shops = [
-            Shop(
-                f"shops/{number}",
-                Place(48.85 + rng.uniform(-0.1, 0.1), 2.35 + rng.uniform(-0.1, 0.1)),
-                UTC,
-                always if rng.random() < 0.5 else (),
-            )
-            for number in range(12)
-        ]
-        found = nearest_open(shops, home, at(2017, 12, 11, 12, 0), 5.0)
-        near = sorted(km_between(home, shop.place) for shop in shops if shop.hours)
-        if not near or near[0] > 5.0:
-            assert found is None
-        else:
-            assert found is not None
-            assert found.shop.hours
-            assert found.km == near[0]
+        places = [Place(48.85 + rng.uniform(-0.1, 0.1), 2.35 + rng.uniform(-0.1, 0.1)) for _ in range(12)]
+        shops = [Shop(f"shops/{n}", f"{n}", place, UTC, ()) for n, place in enumerate(places)]
+        found = ShopsNear(shops, {"750": home}, 5.0)
+        near = sorted(km for place in places if (km := km_between(home, place)) <= 5.0)
+        assert [each.km for each in found.of("750")] == near[:5]
+        assert found.of("690") == ()

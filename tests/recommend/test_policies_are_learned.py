@@ -27,6 +27,8 @@ from fieldwise_recommend.core.policy_learning.gate import (
 from fieldwise_recommend.core.policy_learning.learning import Trained, train
 from fieldwise_recommend.core.policy_learning.segments import segments
 from fieldwise_recommend.core.uplift.contrasts import scores
+from fieldwise_recommend.store_policies import PolicyStore
+from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import from_rpc_error
 from tests.recommend.recommend_builders import PLAIN, batch, connected, in_file, inputs_for, prices
 from tests.recommend.test_policies_are_valued import LATER, decided
@@ -104,6 +106,39 @@ def test_a_table_reads_back_as_it_was_and_takes_the_unknown_for_no() -> None:
     assert read(EffectTable((), (cells[0],)).text()).of({"p_buy": 0.1}) == cells[0]
 
 
+async def test_only_what_surely_beats_simple_ways_is_released_without_a_reason(tmp_path: Path) -> None:
+    url, table = in_file(tmp_path), EffectTable((), ((Measured("actions/a", 1_000_000, 1),),))
+    async with connected(url) as channel:
+        database = Database.open(url)
+        for verdict in (policy_pb2.LEARNED_VERDICT_PERSONAL, policy_pb2.LEARNED_VERDICT_TREAT_ALL):
+            version = policy_pb2.PolicyVersion(verdict=verdict, gain_low=-0.125)
+            await PolicyStore(database).add(version.SerializeToString(), table.text())
+        await database.close()
+        policies: Any = PolicyServiceStub(channel)
+
+        async def released(name: str, reason: str = "") -> policy_pb2.PolicyVersion:
+            request = wire.ReleasePolicyVersionRequest(name=name, override_reason=reason)
+            request.decision_time.FromSeconds(LATER)
+            answer: policy_pb2.PolicyVersion = await policies.ReleasePolicyVersion(request)
+            return answer
+
+        assert not (await released("policies/1", "needless")).override_reason
+        for reason in ("", "  "):
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await released("policies/2", reason)
+            fault = from_rpc_error(refused.value)
+            assert (fault.code, fault.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "NOT_SURELY_BETTER")
+            assert "policies/2 is TREAT_ALL" in fault.message
+            assert "at least -0.125" in fault.message
+            assert "override_reason" in fault.message
+        assert (await released("policies/2", "a trial in one town")).in_force
+    # It is kept: after a start the list still says why.
+    async with connected(url) as channel:
+        listed = await PolicyServiceStub(channel).ListPolicyVersions(wire.ListPolicyVersionsRequest())
+    told = [(each.name, each.in_force, each.override_reason) for each in listed.policy_versions]
+    assert told == [("policies/2", True, "a trial in one town"), ("policies/1", False, "")]
+
+
 async def trained(channel: grpc.aio.Channel, request_id: str) -> operations_pb2.Operation:
     stub: Any = PolicyServiceStub(channel)
     asked = wire.TrainPolicyRequest(request_id=request_id)
@@ -136,6 +171,7 @@ async def test_a_learned_policy_is_released_replayed_and_withdrawn(tmp_path: Pat
         policies: Any = PolicyServiceStub(channel)
         release = wire.ReleasePolicyVersionRequest(name="policies/1")
         release.decision_time.FromSeconds(LATER)
+        release.override_reason = "in case it is not surely better"
         assert (await policies.ReleasePolicyVersion(release)).in_force
         listed = await policies.ListPolicyVersions(wire.ListPolicyVersionsRequest())
         assert [each.in_force for each in listed.policy_versions] == [True]

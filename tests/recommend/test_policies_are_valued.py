@@ -24,15 +24,16 @@ from fieldwise_recommend.core.offpolicy.choices import Choices
 from fieldwise_recommend.core.offpolicy.estimators import DM, DR, IPS, METHODS, SNIPS
 from fieldwise_recommend.core.offpolicy.evaluation import (
     BETTER,
-    INTERVAL_TOO_WIDE,
+    BEYOND_REACH,
     NOT_ENOUGH_EVIDENCE,
     REFUSED,
     WORSE,
     Evaluator,
 )
 from fieldwise_recommend.core.offpolicy.logged import MONEY, logged, probabilities
-from fieldwise_recommend.core.offpolicy.policies import Menu, followed
+from fieldwise_recommend.core.offpolicy.policies import Menu, followed, followed_table
 from fieldwise_recommend.core.offpolicy.steps import Step, condition
+from fieldwise_recommend.core.policy_learning.effect_table import EffectTable, Measured, Question
 from fieldwise_recommend.evaluating_worker import evaluated
 from fieldwise_recommend.experience_reading import connected as reading
 from fieldwise_recommend.experience_reading import read_experience
@@ -109,7 +110,7 @@ def test_a_policy_that_does_what_the_log_never_did_is_refused() -> None:
     found = evaluator.evaluate(np.tile([0.0, 0.0, 1.0], (ROWS, 1)))
     assert found.verdict == REFUSED
     assert found.support.unsupported == 1.0
-    assert INTERVAL_TOO_WIDE in found.refusals
+    assert BEYOND_REACH in found.refusals
     half = evaluator.evaluate(np.tile([0.5, 0.0, 0.5], (ROWS, 1)))
     assert half.verdict == REFUSED
     assert half.estimates[DR].low < half.estimates[DR].high - 0.3
@@ -194,6 +195,36 @@ def test_rules_are_tried_in_order_and_skip_what_could_not_be_chosen() -> None:
     assert chosen == ["actions/a", "actions/b", "actions/b", LEAVE_ALONE]
     assert (found.not_open, found.never_open) == (0.25, False)
     assert followed([Step("actions/unheard-of")], menu).never_open
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_a_learned_table_is_followed_as_a_decision_would(data: st.DataObject) -> None:
+    """Against each decision alone: the best measured profit of what was open, nothing where none is above 0."""
+    names = [LEAVE_ALONE, "actions/a", "actions/b"]
+    rows = 12
+    numbers = st.floats(-2, 2) | st.just(float("nan"))
+    facts = {
+        name: np.array(data.draw(st.lists(numbers, min_size=rows, max_size=rows)))
+        for name in ("p_buy", "stage")
+    }
+    sets = [[LEAVE_ALONE], ["actions/a", LEAVE_ALONE], names]
+    open_ = np.array(data.draw(st.lists(st.integers(0, 2), min_size=rows, max_size=rows)))
+    asks = (Question("p_buy", 0.0), Question("stage", 0.0), Question("total_spend", 0.0))
+    added = st.integers(-5_000_000, 5_000_000)
+    cells = tuple(
+        tuple(Measured(name, data.draw(added), 1) for name in ("actions/a", "actions/b", "actions/gone"))
+        for _ in range(4)
+    )
+    table, costs = EffectTable(asks, cells), {"actions/a": 1.0, "actions/b": 0.5}
+    found = followed_table(table, costs, 0.5, Menu(names, open_, sets, facts)).target
+    for row in range(rows):
+        known = {name: column[row] for name, column in facts.items() if np.isfinite(column[row])}
+        profit = {LEAVE_ALONE: 0.0}
+        for each in table.of(known):
+            if each.action in costs and each.action in sets[open_[row]]:
+                profit[each.action] = each.added / 1e6 * 0.5 - costs[each.action]
+        assert profit[names[int(found[row].argmax())]] == max(profit.values())
 
 
 async def decided(channel: grpc.aio.Channel, count: int) -> None:

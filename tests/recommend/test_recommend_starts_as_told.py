@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -10,11 +11,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+import fieldwise_recommend
+from fieldwise_recommend import erasing
 from fieldwise_recommend.settings import Settings
-from fieldwise_recommend.store import metadata
-from fieldwise_recommend.store_catalogue import catalogue_drafts, catalogue_releases
-from fieldwise_recommend.store_contacts import contacts, policies
-from fieldwise_recommend.store_pacing import openings
 from fieldwise_runtime import migrations
 from fieldwise_runtime.settings import SettingsError, load
 
@@ -56,20 +55,28 @@ def test_an_unknown_word_is_refused(tmp_path: Path) -> None:
     assert (unknown.returncode, "migrate" in unknown.stderr) == (2, True)
 
 
-def test_the_migrated_database_has_the_tables_of_the_store(database_url: str) -> None:
+def tables() -> dict[str, sa.Table]:
+    """Those of every store, by name."""
+    stores = Path(fieldwise_recommend.__path__[0]).glob("store*.py")
+    modules = [importlib.import_module(f"fieldwise_recommend.{file.stem}") for file in stores]
+    listed = [each for module in modules for each in vars(module).values() if isinstance(each, sa.Table)]
+    return {table.name: table for table in listed}
+
+
+def test_every_table_that_names_customers_is_scrubbed_when_one_is_erased() -> None:
+    naming = {name for name, table in tables().items() if "customer" in table.columns}
+    assert {"decisions", "choices", "contacts"} < naming
+    assert naming <= {*erasing.TABLES, "erased_customers"}
+
+
+def test_the_migrated_database_has_the_tables_of_the_stores_and_no_others(database_url: str) -> None:
     for _ in range(2):  # a second time changes nothing
         migrations.migrate(database_url, "fieldwise_recommend")
     url = database_url.replace("postgresql://", "postgresql+psycopg://")
     engine = sa.create_engine(url)
     found = sa.inspect(engine)
-    for table in (
-        *metadata.tables.values(),
-        catalogue_drafts,
-        catalogue_releases,
-        contacts,
-        policies,
-        openings,
-    ):
+    assert set(found.get_table_names()) == {*tables(), "operations", "fieldwise_recommend_revision"}
+    for table in tables().values():
         columns = {column["name"]: column["nullable"] for column in found.get_columns(table.name)}
         assert columns == {column.name: bool(column.nullable) for column in table.columns}
         assert found.get_pk_constraint(table.name)["constrained_columns"] == [

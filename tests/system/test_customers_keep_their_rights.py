@@ -181,6 +181,30 @@ def personal_events(name: str, canaries: list[str]) -> list[event_pb2.Event]:
     return [*events, *consents(name), an_event(name, consent=consent), purchase(name, SOON, 3, source="app")]
 
 
+def test_the_facts_of_a_reason_are_found_in_the_rows_that_it_names(client: fw.Client) -> None:
+    """LOYAL counts days with a purchase, BEST_SPEND and RESTOCK_DUE what was bought: counted here from the rows themselves."""
+    checked = set()
+    for number in range(30):
+        decision = client.decide(customer(number), request_id=uuid.uuid4().hex)
+        for reason in {each.code: each for ranked in decision.actions for each in ranked.reasons}.values():
+            if reason.source is None:
+                continue
+            rows = [each.event for each in client.rows_of(reason.source, purpose="service")]
+            days = {each.event_time.seconds // 86_400 for each in rows if each.HasField("purchase")}
+            checked.add(reason.code)
+            if reason.code == "LOYAL":
+                assert len(days) == reason.numbers["purchase_days"]
+            elif reason.code == "RESTOCK_DUE":
+                last = max(each.event_time.seconds for each in rows)
+                since = (decision.decision_time.timestamp() - last) / 86_400
+                assert reason.numbers["days"] == pytest.approx(since, abs=0.06)
+            elif reason.code == "POPULAR_UNBOUGHT":
+                assert not rows
+            else:
+                assert rows
+    assert {"LOYAL", "USUAL_GAP"} <= checked
+
+
 def test_an_erased_customer_is_gone_from_every_file_of_every_process(
     company: Running, client: fw.Client
 ) -> None:
@@ -191,6 +215,8 @@ def test_an_erased_customer_is_gone_from_every_file_of_every_process(
     canaries.append("canary-refused")
     assert next(iter(client.ingest([refused]))).rejected
     decision = client.decide(name)
+    facts = fw.Source(name, (), "", decision.decision_time)
+    assert list(client.rows_of(facts, purpose="rights"))
     opened = client.personal_data(name, purpose="rights")
     exported = "\n".join(client.export(name))
     assert canaries[0] in str(opened)
@@ -207,6 +233,8 @@ def test_an_erased_customer_is_gone_from_every_file_of_every_process(
     with pytest.raises(fw.NotFound) as gone:
         client.get_decision(decision.name)
     assert gone.value.reason == "ERASED"
+    with pytest.raises(fw.NotFound):
+        list(client.rows_of(facts, purpose="rights"))
     assert files_with(company.data, canaries) == {}
     assert time.monotonic() - begun < 60.0
     # Sent again, as a careful sender would: his events stay out.

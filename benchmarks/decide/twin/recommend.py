@@ -93,8 +93,10 @@ class Decider:
         self.complete(inputs, chance)
         if taking and period.prices:
             inputs.scarce = period.ledger.shortages((offer.uses for offer in taking), period.prices)
-            held = (offer.action.name for offer in taking)
-            inputs.reserved = [name for name in held if period.ledger.holds(inputs.customer, name)]
+            held = ((offer.action.name, offer.uses) for offer in taking)
+            inputs.reserved = [
+                name for name, uses in held if period.ledger.holds(inputs.customer, name, uses)
+            ]
         supply = Supply(period.prices or None, inputs.pacing, inputs.scarce, frozenset(inputs.reserved))
         ruling = decide(offers, rejections, situation, supply, chance)
         decision = rendered(inputs, situation, ruling)

@@ -27,8 +27,8 @@ from fieldwise_gateway.deciding import (
 )
 from fieldwise_gateway.snapshots import Snapshots
 
-# Customers between two notes of how far it is.
-_PAGE: Final = 1000
+# Customers between two notes of how far it is. Services wait for each other at the end of a page, so it holds many chunks.
+_PAGE: Final = 5_000
 # Nothing is remembered: what is missing stands out instead of being stood in for by what another customer's answer left.
 _NO_MEMORY: Final = 1
 

@@ -1,4 +1,6 @@
-"""learn-pairs: purchases of the last year from profile to recommend, without names. Knows no statistics and no schedule."""
+"""learn-pairs, learn-next and learn-answers: what recommend learns for its decisions, of purchases of the last year without names, and of its own
+contacts. Knows no statistics and no schedule.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,11 @@ from typing import Final
 
 from fieldwise.profile.v1 import consent_pb2
 from fieldwise.profile.v1 import profile_service_pb2 as profile_pb
+from fieldwise.recommend.v1 import answer_service_pb2 as answer_wire
+from fieldwise.recommend.v1 import next_purchase_service_pb2 as next_wire
 from fieldwise.recommend.v1 import pair_service_pb2 as wire
+from fieldwise.recommend.v1.answer_service_pb2_grpc import AnswerServiceStub
+from fieldwise.recommend.v1.next_purchase_service_pb2_grpc import NextPurchaseServiceStub
 from fieldwise.recommend.v1.pair_service_pb2_grpc import PairServiceStub
 from fieldwise_gateway.backends import Backends
 
@@ -25,10 +31,51 @@ async def learn_pairs(backends: Backends, now: datetime) -> tuple[str, list[str]
     Raises:
         RpcError: A service did not answer, or there are no purchases with a category.
     """
+    request = wire.LearnPairRulesRequest()
+    await _read(backends, now, request)
+    stub = PairServiceStub(backends.recommend_channel)
+    learned = await stub.LearnPairRules(request, timeout=_LEARN_SECONDS)
+    return f"learned {learned.rules} pair rules from {learned.baskets} baskets", []
+
+
+async def learn_next(backends: Backends, now: datetime) -> tuple[str, list[str]]:
+    """How likely customers are to buy each category next.
+
+    Raises:
+        RpcError: A service did not answer, or there is too little history.
+    """
+    request = next_wire.LearnNextPurchasesRequest()
+    await _read(backends, now, request)
+    stub = NextPurchaseServiceStub(backends.recommend_channel)
+    learned = (await stub.LearnNextPurchases(request, timeout=_LEARN_SECONDS)).tables
+    return f"learned next purchases of {learned.things} things from {learned.customers} customers", []
+
+
+async def learn_answers(backends: Backends, now: datetime) -> tuple[str, list[str]]:
+    """When contacts were answered, and how many coupons came back.
+
+    Raises:
+        RpcError: Recommend did not answer.
+    """
+    request = answer_wire.LearnAnswersRequest()
+    request.decision_time.FromDatetime(now)
+    counted = await AnswerServiceStub(backends.recommend_channel).LearnAnswers(
+        request, timeout=_LEARN_SECONDS
+    )
+    contacts = sum(each.contacts for each in counted.counts)
+    coupons = sum(each.sent for each in counted.coupons)
+    return f"counted {contacts} contacts and {coupons} coupons", []
+
+
+async def _read(
+    backends: Backends,
+    now: datetime,
+    request: wire.LearnPairRulesRequest | next_wire.LearnNextPurchasesRequest,
+) -> None:
+    """Fills the request with the purchases of the last year."""
     asked = profile_pb.StreamBehaviourRequest(kinds=["purchase"], purpose=consent_pb2.PURPOSE_TRAINING)
     asked.as_of.FromDatetime(now)
     asked.start.FromDatetime(now - _HISTORY)
-    request = wire.LearnPairRulesRequest()
     request.decision_time.FromDatetime(now)
     places: dict[str, int] = {}
     customers = 0
@@ -37,13 +84,10 @@ async def learn_pairs(backends: Backends, now: datetime) -> tuple[str, list[str]
             _add(request, part, places, customers)
         customers += len(part.names)
     request.words.extend(places or [""])
-    stub = PairServiceStub(backends.recommend_channel)
-    learned = await stub.LearnPairRules(request, timeout=_LEARN_SECONDS)
-    return f"learned {learned.rules} pair rules from {learned.baskets} baskets", []
 
 
 def _add(
-    request: wire.LearnPairRulesRequest,
+    request: wire.LearnPairRulesRequest | next_wire.LearnNextPurchasesRequest,
     part: profile_pb.StreamBehaviourResponse,
     places: dict[str, int],
     customers: int,

@@ -18,7 +18,7 @@ from fieldwise_gateway.jobs.carrying import carry_outcomes
 from fieldwise_gateway.jobs.deciding import Place, Told, decide_for_all
 from fieldwise_gateway.jobs.due import WEEKLY_SALES, Due, begin_to_count, due_trainings
 from fieldwise_gateway.jobs.measuring import measure_results
-from fieldwise_gateway.jobs.pairing import learn_pairs
+from fieldwise_gateway.jobs.pairing import learn_answers, learn_next, learn_pairs
 from fieldwise_gateway.jobs.pricing import solve_prices
 from fieldwise_gateway.jobs.store import JobStore
 from fieldwise_gateway.jobs.training import refresh_model, train_models
@@ -49,6 +49,8 @@ class Jobs:
             "apply-retention": self._upkeep(upkeep.apply_retention),
             "measure-results": self._upkeep(measure_results),
             "learn-pairs": self._upkeep(learn_pairs),
+            "learn-next": self._upkeep(learn_next),
+            "learn-answers": self._upkeep(learn_answers),
             "finish-erasures": self._upkeep(upkeep.finish_erasures),
             "decide-for-all": self._decide_for_all,
         }

@@ -38,6 +38,8 @@ AGAIN_AFTER = {
     "measure-accuracy": timedelta(weeks=1),
     "report-tags": timedelta(weeks=4),
     "learn-pairs": timedelta(weeks=1),
+    "learn-next": timedelta(weeks=1),
+    "learn-answers": timedelta(weeks=1),
 }
 RETENTION_AFTER = timedelta(days=1)
 RESULTS_AFTER = timedelta(days=1)

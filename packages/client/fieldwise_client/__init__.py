@@ -11,6 +11,7 @@ from fieldwise_client.decision import (
     RankedAction,
     Reason,
     RejectedAction,
+    Source,
     Verdict,
 )
 from fieldwise_client.errors import (
@@ -57,6 +58,7 @@ __all__ = [
     "Replay",
     "RequestIdReused",
     "ResourceExhausted",
+    "Source",
     "Unavailable",
     "Verdict",
     "Violation",

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime
 
+from fieldwise.recommend.v1 import answer_service_pb2 as answer_pb
 from fieldwise.recommend.v1 import catalogue_pb2, contact_pb2, effect_pb2, policy_pb2, policy_service_pb2
 from fieldwise.recommend.v1 import catalogue_service_pb2 as catalogue
 from fieldwise.recommend.v1 import contact_service_pb2 as contacts
 from fieldwise.recommend.v1 import effect_service_pb2 as effects
+from fieldwise.recommend.v1 import next_purchase_service_pb2 as next_purchases
 from fieldwise.recommend.v1 import pair_service_pb2 as pairs
 from fieldwise.recommend.v1 import recommend_service_pb2 as recommend
 from fieldwise_client import catalogue_requests as of_catalogue
 from fieldwise_client import contact_requests as of_contacts
 from fieldwise_client import effect_requests as of_effects
+from fieldwise_client import learned_requests as learned
 from fieldwise_client import pair_requests as of_pairs
 from fieldwise_client import policy_requests as of_policies
 from fieldwise_client import recommend_requests as of_actions
@@ -82,7 +85,7 @@ class AsyncRecommendCalls(AsyncCaller):
         confidence: float | None = None,
         timeout: float = of_policies.EVALUATE_SECONDS,
     ) -> policy_service_pb2.EvaluatePolicyResponse:
-        """What policies would have brought, from decisions made otherwise; `policy_requests.policy` makes one.
+        """What policies would have brought, from decisions made otherwise; `policy_requests.policy` and `learned_policy` make one.
 
         Args:
             policies: None means the logged one, leaving everybody alone, and each action for everybody.
@@ -113,9 +116,12 @@ class AsyncRecommendCalls(AsyncCaller):
             for version in page.policy_versions:
                 yield version
 
-    async def release_policy(self, version: str, *, timeout: float | None = None) -> policy_pb2.PolicyVersion:
-        """Decide with the effects that a version measured from now on."""
-        return await self._send(of_policies.RELEASE_VERSION, of_policies.release_policy(version), timeout)
+    async def release_policy(
+        self, version: str, *, override_reason: str = "", timeout: float | None = None
+    ) -> policy_pb2.PolicyVersion:
+        """Decide with the effects that a version measured from now on; against its verdict only with a reason."""
+        request = of_policies.release_policy(version, override_reason)
+        return await self._send(of_policies.RELEASE_VERSION, request, timeout)
 
     async def withdraw_policy(
         self, *, timeout: float | None = None
@@ -317,3 +323,14 @@ class AsyncRecommendCalls(AsyncCaller):
         async for page in self._pages(of_pairs.LIST_PAIRS, request, self._within(timeout)):
             for rule in page.rules:
                 yield rule
+
+    async def next_purchase_tables(
+        self, *, timeout: float | None = None
+    ) -> next_purchases.NextPurchaseTables:
+        """What next purchases are foreseen by: weights of both regressions, and how well they foresaw the newest window."""
+        request = next_purchases.GetNextPurchaseTablesRequest()
+        return await self._send(learned.GET_NEXT, request, timeout)
+
+    async def answers(self, *, timeout: float | None = None) -> answer_pb.Answers:
+        """How many contacts were answered, by channel, weekday and hour, and how many coupons came back."""
+        return await self._send(learned.GET_ANSWERS, answer_pb.GetAnswersRequest(), timeout)

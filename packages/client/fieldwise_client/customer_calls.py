@@ -16,6 +16,7 @@ from fieldwise.profile.v1 import tag_service_pb2 as tag_pb
 from fieldwise.profile.v1.event_pb2 import Identification
 from fieldwise_client import profile_requests as asked
 from fieldwise_client.caller import Caller
+from fieldwise_client.decision import Source
 from fieldwise_client.names import new_request_id, resource
 from fieldwise_client.profile_requests import ERASE_SECONDS, LONG_SECONDS
 
@@ -72,6 +73,13 @@ class CustomerCalls(Caller):
         request = asked.list_events(customer, purpose, kinds, page_size)
         pages = self._pages(asked.LIST_EVENTS, request, self._within(timeout))
         return (event for page in pages for event in page.events)
+
+    def rows_of(
+        self, source: Source, *, purpose: str, timeout: float | None = None
+    ) -> Iterator[store.WeighedEvent]:
+        """The events that a reason's fact rests on, newest first; none once the customer was erased."""
+        events = self.events(source.customer, purpose=purpose, kinds=source.kinds, timeout=timeout)
+        return (each for each in events if asked.is_of(each.event, source))
 
     def changes(
         self,

@@ -45,12 +45,29 @@ class Money:
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where a fact comes from: a customer's events of these kinds and, if one is named, of this category, before a moment.
+
+    ``Client.rows_of`` fetches them; after an erasure there are none.
+    """
+
+    customer: str
+    kinds: tuple[str, ...]
+    category: str
+    end: datetime
+
+
+@dataclass(frozen=True)
 class Reason:
-    """Why: a code with its arguments. ``str(reason)`` says it in English, ``reason.text("zh")`` in Chinese."""
+    """Why: a code with its arguments. ``str(reason)`` says it in English, ``reason.text("zh")`` in Chinese.
+
+    ``source`` leads to the events behind a fact about the customer; None of what rests on none.
+    """
 
     code: str
     numbers: Mapping[str, float] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
+    source: Source | None = None
 
     def text(self, language: str = "en") -> str:
         """The reason in words."""
@@ -111,6 +128,16 @@ class PricePaid:
 
 
 @dataclass(frozen=True)
+class Coupon:
+    """What of an action's cost is its coupon's: face value x probability that it is redeemed, `assumed` or `measured`."""
+
+    face_value: Money
+    redemption_probability: float
+    basis: str
+    expected_cost: Money
+
+
+@dataclass(frozen=True)
 class MoneyAccount:
     """How an action's value came about; the lines add up exactly."""
 
@@ -120,6 +147,7 @@ class MoneyAccount:
     effect_times_margin: Money
     cost: Money
     prices: tuple[PricePaid, ...]
+    coupon: Coupon | None = None
 
     @property
     def value(self) -> Money:
@@ -131,8 +159,26 @@ class MoneyAccount:
 
 
 @dataclass(frozen=True)
+class NextCategory:
+    """A category that he may buy next, with the probability; ``purchase_days`` is 0 of one that he never bought."""
+
+    category: str
+    probability: float
+    purchase_days: int
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Where an action sends him: a shop that is open when it is carried out, ``km`` from the middle of his area."""
+
+    name: str
+    title: str
+    km: float
+
+
+@dataclass(frozen=True)
 class RankedAction:
-    """One action that was considered, what it is worth and why."""
+    """One action that was considered, what it is worth and why; ``recommended`` is what it would name, likeliest first."""
 
     action: str
     value: Money
@@ -141,6 +187,8 @@ class RankedAction:
     chosen: bool
     category: str
     probability: float
+    recommended: tuple[NextCategory, ...] = ()
+    shop: Shop | None = None
 
 
 @dataclass(frozen=True)
@@ -214,6 +262,11 @@ class Decision:
         return next((ranked for ranked in self.actions if ranked.chosen), None)
 
     @property
+    def channel(self) -> str | None:
+        """Through which the chosen action reaches him; None when he is left alone."""
+        return self.proto.channel or None
+
+    @property
     def degraded(self) -> tuple[Part, ...]:
         """Parts for which something stood in; none when every service answered."""
         return tuple(part for part in self.parts if part.degraded)
@@ -260,11 +313,25 @@ def _ranked(message: decision_pb2.RankedAction) -> RankedAction:
         action=message.action,
         value=money_of(message.value),
         money=_account(message.money),
-        reasons=tuple(Reason(each.code, dict(each.numbers), dict(each.words)) for each in message.reasons),
+        reasons=tuple(_reason(each) for each in message.reasons),
         chosen=message.chosen,
         category=message.category,
         probability=message.probability,
+        recommended=tuple(
+            NextCategory(each.category, each.probability, each.purchase_days) for each in message.recommended
+        ),
+        shop=Shop(message.shop.shop, message.shop.title, message.shop.km)
+        if message.HasField("shop")
+        else None,
     )
+
+
+def _reason(message: decision_pb2.Reason) -> Reason:
+    source = None
+    if message.HasField("source"):
+        told = message.source
+        source = Source(told.customer, tuple(told.kinds), told.category, _time(told.end))
+    return Reason(message.code, dict(message.numbers), dict(message.words), source)
 
 
 def _account(message: decision_pb2.MoneyAccount) -> MoneyAccount:
@@ -275,7 +342,13 @@ def _account(message: decision_pb2.MoneyAccount) -> MoneyAccount:
         effect_times_margin=money_of(message.effect_times_margin),
         cost=money_of(message.cost),
         prices=tuple(_price(each) for each in message.prices),
+        coupon=_coupon(message.coupon) if message.HasField("coupon") else None,
     )
+
+
+def _coupon(message: decision_pb2.CouponCost) -> Coupon:
+    face, cost = money_of(message.face_value), money_of(message.expected_cost)
+    return Coupon(face, message.redemption_probability, message.basis, cost)
 
 
 def _price(message: decision_pb2.PricePaid) -> PricePaid:

@@ -29,6 +29,11 @@ def policy(*rules: tuple[str, str], title: str = "") -> policy_pb2.PolicyToEvalu
     return policy_pb2.PolicyToEvaluate(title=title, rules=steps)
 
 
+def learned_policy(version: str) -> policy_pb2.PolicyToEvaluate:
+    """A learned version, ``policies/3`` or ``3``, to be valued by decisions made after it was learned."""
+    return policy_pb2.PolicyToEvaluate(version=resource("policies", version))
+
+
 def evaluate_policy(
     policies: Iterable[policy_pb2.PolicyToEvaluate],
     since: datetime | None,
@@ -53,6 +58,7 @@ def train_policy(since: datetime | None, request_id: str | None) -> policy_servi
     return request
 
 
-def release_policy(version: str) -> policy_service_pb2.ReleasePolicyVersionRequest:
+def release_policy(version: str, override_reason: str) -> policy_service_pb2.ReleasePolicyVersionRequest:
     """Takes ``policies/3`` or ``3``."""
-    return policy_service_pb2.ReleasePolicyVersionRequest(name=resource("policies", version))
+    name = resource("policies", version)
+    return policy_service_pb2.ReleasePolicyVersionRequest(name=name, override_reason=override_reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from google.protobuf.message import Message
 
@@ -15,7 +15,8 @@ from fieldwise.profile.v1 import quality_service_pb2 as quality
 from fieldwise.profile.v1 import schema_service_pb2 as schema
 from fieldwise.profile.v1 import segment_service_pb2 as segment
 from fieldwise.profile.v1 import tag_service_pb2 as tag
-from fieldwise.profile.v1.event_pb2 import Identification
+from fieldwise.profile.v1.event_pb2 import Event, Identification
+from fieldwise_client.decision import Source
 from fieldwise_client.errors import InvalidRequest
 from fieldwise_client.names import resource
 from fieldwise_client.requests import timestamp
@@ -136,6 +137,15 @@ def list_events(
     return profile.ListEventsRequest(
         name=customer_name(customer), purpose=purpose_of(purpose), kinds=kinds, page_size=page_size
     )
+
+
+def is_of(event: Event, source: Source) -> bool:
+    """Whether an event of the customer is one of those that a fact rests on."""
+    known = event.known_at if event.HasField("known_at") else event.event_time
+    if event.event_time.ToDatetime(tzinfo=UTC) >= source.end or known.ToDatetime(tzinfo=UTC) > source.end:
+        return False
+    what = getattr(event, event.WhichOneof("what") or "", None)
+    return not source.category or getattr(what, "category", "") == source.category
 
 
 def list_changes(

@@ -44,11 +44,11 @@ def add_details(
 
 
 def add_occasions(profile: profile_pb2.Profile, state: State) -> None:
-    """Of what is plain, what decisions ask for: the birthday and the coarse place."""
+    """Of what is plain, what decisions ask for: the birthday, the coarse place and the time zone."""
     plain = state.plain
-    if plain.birth_month or plain.place:
+    if plain.birth_month or plain.place or plain.time_zone:
         profile.plain.birth_month, profile.plain.birth_day = plain.birth_month, plain.birth_day
-        profile.plain.place = plain.place
+        profile.plain.place, profile.plain.time_zone = plain.place, plain.time_zone
 
 
 def add_words(profile: profile_pb2.Profile, state: State) -> None:

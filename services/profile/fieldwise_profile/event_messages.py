@@ -106,8 +106,9 @@ def _attribute(name: str, value: str | float | bool) -> event_pb2.Attribute:
 
 
 def _identification(stored: _Stored) -> _Fields:
-    # Gender is plain by design; the rest of the plain facts can't say what was typed.
-    return {"gender": stored.details.get("gender"), **stored.personal}
+    # Gender and time zone are plain by design; the rest of the plain facts can't say what was typed.
+    plain = {name: stored.details.get(name) for name in ("gender", "time_zone")}
+    return plain | stored.personal
 
 
 def _call(stored: _Stored) -> _Fields:

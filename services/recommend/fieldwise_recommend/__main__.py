@@ -14,20 +14,25 @@ import grpc
 from google.protobuf.descriptor import FileDescriptor
 
 from fieldwise.recommend.v1 import (
+    answer_service_pb2,
     catalogue_service_pb2,
     contact_service_pb2,
     effect_service_pb2,
+    next_purchase_service_pb2,
     pair_service_pb2,
     policy_service_pb2,
     recommend_service_pb2,
 )
+from fieldwise.recommend.v1.answer_service_pb2_grpc import add_AnswerServiceServicer_to_server
 from fieldwise.recommend.v1.catalogue_service_pb2_grpc import add_CatalogueServiceServicer_to_server
 from fieldwise.recommend.v1.contact_service_pb2_grpc import add_ContactPolicyServiceServicer_to_server
 from fieldwise.recommend.v1.effect_service_pb2_grpc import add_EffectServiceServicer_to_server
+from fieldwise.recommend.v1.next_purchase_service_pb2_grpc import add_NextPurchaseServiceServicer_to_server
 from fieldwise.recommend.v1.pair_service_pb2_grpc import add_PairServiceServicer_to_server
 from fieldwise.recommend.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
 from fieldwise.recommend.v1.recommend_service_pb2_grpc import add_RecommendServiceServicer_to_server
 from fieldwise_executor.local import LocalExecutor
+from fieldwise_recommend.answering import Answering
 from fieldwise_recommend.catalogue_in_force import InForce
 from fieldwise_recommend.contacting import Contacts
 from fieldwise_recommend.decide import Decider
@@ -35,22 +40,28 @@ from fieldwise_recommend.drafting import Drafting
 from fieldwise_recommend.effects import Effects
 from fieldwise_recommend.erasing import Eraser
 from fieldwise_recommend.evaluating import Evaluating
+from fieldwise_recommend.next_purchasing import NextPurchasing
 from fieldwise_recommend.pairing import Pairing
 from fieldwise_recommend.publishing import Publishing, opened
 from fieldwise_recommend.replay import Archive
 from fieldwise_recommend.results import Results
+from fieldwise_recommend.servicer.answers import AnswerWire
 from fieldwise_recommend.servicer.catalogue import CatalogueWire
 from fieldwise_recommend.servicer.contacts import ContactWire
 from fieldwise_recommend.servicer.effects import EffectWire
+from fieldwise_recommend.servicer.next_purchases import NextPurchaseWire
 from fieldwise_recommend.servicer.pairs import PairWire
 from fieldwise_recommend.servicer.policies import PolicyWire
 from fieldwise_recommend.servicer.recommend import Recommend
 from fieldwise_recommend.settings import Settings
+from fieldwise_recommend.shops import read_shops
 from fieldwise_recommend.store import Store
+from fieldwise_recommend.store_answers import AnswerStore
 from fieldwise_recommend.store_baselines import BaselineStore
 from fieldwise_recommend.store_catalogue import CatalogueStore
 from fieldwise_recommend.store_contacts import ContactStore
 from fieldwise_recommend.store_experience import ExperienceStore
+from fieldwise_recommend.store_next import NextStore
 from fieldwise_recommend.store_pacing import OpeningStore
 from fieldwise_recommend.store_pairs import PairStore
 from fieldwise_recommend.store_policies import PolicyStore
@@ -100,14 +111,19 @@ async def wired(settings: Settings, body: bytes) -> server.Service:
     effects = Effects(BaselineStore(database), workers, settings.database_url, settings.currency, window)
     life = CatalogueStore(database)
     policy = settings.policy
-    in_force = InForce(await opened(life, body), zone=settings.zone)
+    in_force = InForce(await opened(life, body), zone=settings.zone, shops=read_shops(settings.shops))
     running = Operations(database)
     await running.recover()
-    training = Training(PolicyStore(database), running, workers, in_force, settings.database_url)
+    kept = PolicyStore(database)
+    training = Training(kept, running, workers, in_force, settings.database_url)
     await training.open()
-    policies = PolicyWire(Evaluating(workers, settings.database_url), training)
+    policies = PolicyWire(Evaluating(kept, workers, in_force, settings.database_url), training)
     pairing = Pairing(PairStore(database), workers, in_force)
     await pairing.open()
+    purchasing = NextPurchasing(NextStore(database), workers, in_force)
+    await purchasing.open()
+    answering = Answering(AnswerStore(database), in_force)
+    await answering.open()
     changing = asyncio.Lock()
     catalogue = CatalogueWire(
         Drafting(life, in_force, changing),
@@ -139,6 +155,14 @@ async def wired(settings: Settings, body: bytes) -> server.Service:
             partial(add_ContactPolicyServiceServicer_to_server, ContactWire(contacts, in_force)),
         ),
         (pair_service_pb2.DESCRIPTOR, partial(add_PairServiceServicer_to_server, PairWire(pairing))),
+        (
+            next_purchase_service_pb2.DESCRIPTOR,
+            partial(add_NextPurchaseServiceServicer_to_server, NextPurchaseWire(purchasing)),
+        ),
+        (
+            answer_service_pb2.DESCRIPTOR,
+            partial(add_AnswerServiceServicer_to_server, AnswerWire(answering)),
+        ),
         (policy_service_pb2.DESCRIPTOR, partial(add_PolicyServiceServicer_to_server, policies)),
     ]
 

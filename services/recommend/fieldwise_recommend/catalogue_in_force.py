@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
+from fieldwise_recommend.core.answers import AnswerBook
 from fieldwise_recommend.core.catalogue import Catalogue
 from fieldwise_recommend.core.next_purchase.shortlist import Tables
 from fieldwise_recommend.core.pair_rules.book import RuleBook
+from fieldwise_recommend.core.playbooks.shops import ShopsNear
 from fieldwise_recommend.core.sample import Sample
 from fieldwise_recommend.measured_effects import EffectsInForce
 
@@ -21,4 +23,6 @@ class InForce:
     pairs: RuleBook = field(default_factory=RuleBook)
     zone: tzinfo = UTC  # where the installation is
     next_tables: Tables = field(default_factory=Tables)  # what is bought next
+    answers: AnswerBook = field(default_factory=AnswerBook)
+    shops: ShopsNear = field(default_factory=ShopsNear)
     effects: EffectsInForce | None = None  # None: the stated ones

@@ -55,9 +55,18 @@ def change(inputs: DecisionInputs, catalogue: Catalogue, name: str, value: float
     """
     kind, _, rest = name.partition("/")
     if kind == "actions":
+        _forget_coupon(inputs, name)
         return _of_catalogue(catalogue, name, value)
     done = _INPUTS[kind](inputs, rest, value) if kind in _INPUTS else False
     return catalogue if done else None
+
+
+def _forget_coupon(inputs: DecisionInputs, name: str) -> None:
+    """Of an action whose cost is given, the share of its coupons has no more to say."""
+    kept = [each for each in inputs.redemptions if f"{each.action}/cost" != name]
+    if len(kept) < len(inputs.redemptions):
+        del inputs.redemptions[:]
+        inputs.redemptions.extend(kept)
 
 
 def _of_catalogue(catalogue: Catalogue, name: str, value: float) -> Catalogue | None:

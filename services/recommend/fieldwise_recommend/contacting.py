@@ -29,6 +29,7 @@ from fieldwise_recommend.core.ranking import Ruling
 from fieldwise_recommend.shipped_contacts import NAME, SHIPPED
 from fieldwise_recommend.store import OutcomeRow
 from fieldwise_recommend.store_contacts import DROPPED, ContactRow, ContactStore, PolicyRow, RemarkRow
+from fieldwise_recommend.zones import zone_of
 from fieldwise_runtime.errors import Aborted, AlreadyExists, InvalidRequest
 from fieldwise_runtime.logs import get_logger
 
@@ -53,7 +54,7 @@ class Contacts:
 
     Args:
         store: None keeps contacts in memory only, without any policy.
-        zone: Time zone of quiet hours.
+        zone: Time zone of quiet hours of those whose own is not known.
     """
 
     def __init__(self, store: ContactStore | None = None, zone: tzinfo = UTC) -> None:
@@ -63,7 +64,7 @@ class Contacts:
         self._message = contact_pb2.ContactPolicy(name=NAME)
         self._policy = ContactPolicy()
         self._minute = -1
-        self._shared = contact_pb2.ContactTerms()
+        self._shared: dict[tzinfo, contact_pb2.ContactTerms] = {}
         self._changing = asyncio.Lock()
         self._forgotten: set[str] = set()
 
@@ -75,7 +76,7 @@ class Contacts:
         self._put_in_force(SHIPPED if latest is None else contact_pb2.ContactPolicy.FromString(latest.body))
         rows = await self._store.every(MOST_DAYS)
         for row in rows:
-            self._book.add(row.customer, _contact(row), row.state)
+            self._book.add(row.customer, _contact(row), row.state, row.decision)
         for remark in await self._store.remarks(tuple(_REMARKS), MOST_DAYS):
             self._remark(remark)
         log.info("contacts read", contacts=len(rows), customers=len(self._book), policy=self._message.etag)
@@ -83,11 +84,9 @@ class Contacts:
     def look_up(self, inputs: DecisionInputs) -> None:
         """Writes into the inputs what stands between the customer and a contact; what a caller put there goes."""
         moment = inputs.decision_time.seconds
-        if moment // _MINUTE != self._minute:
-            self._minute = moment // _MINUTE
-            quiet = spans(self._policy.quiet, moment - moment % _MINUTE, self._zone)
-            self._shared = shared_terms(self._message, quiet)
-        inputs.contact.CopyFrom(self._shared)
+        # Until the terms are there nobody knows whether those who were never asked are withheld.
+        inputs.contact.consent_required = self._message.consent_required
+        inputs.contact.CopyFrom(self._terms(moment, zone_of(inputs, self._zone)))
         card = self._book.card(inputs.customer, moment)
         known = () if card is None else card.contacts(moment, self._policy.limits)
         rests = () if card is None else card.rests(moment, self._policy.rests)
@@ -96,6 +95,17 @@ class Contacts:
         if rests:
             add_own(inputs.contact, (), (), rests)
 
+    def _terms(self, moment: int, zone: tzinfo) -> contact_pb2.ContactTerms:
+        """What all decisions of a minute about customers of one zone record alike."""
+        if moment // _MINUTE != self._minute:
+            self._minute = moment // _MINUTE
+            self._shared.clear()
+        found = self._shared.get(zone)
+        if found is None:
+            quiet = spans(self._policy.quiet, moment - moment % _MINUTE, zone)
+            found = self._shared[zone] = shared_terms(self._message, quiet)
+        return found
+
     def take(self, inputs: DecisionInputs, ruling: Ruling, due: int) -> ContactRow | None:
         """Adds the contact of a decision, to take place at ``due``; None when it reaches nobody. Wants a `release` if it fails."""
         action = ruling.chosen.action
@@ -103,12 +113,12 @@ class Contacts:
             return None
         by_rep = int(action.needs_rep)
         row = ContactRow(inputs.decision, inputs.customer, action.channel, action.family, due, by_rep)
-        self._book.add(row.customer, _contact(row))
+        self._book.add(row.customer, _contact(row), decision=row.decision)
         return row
 
     def release(self, row: ContactRow) -> None:
         """Takes a contact back whose decision was not stored."""
-        self._book.remove(row.customer, _contact(row))
+        self._book.remove(row.customer, _contact(row), row.decision)
 
     def forget(self, customers: Collection[str]) -> None:
         """Know nothing of these customers' contacts."""
@@ -122,34 +132,34 @@ class Contacts:
             return
         async with self._changing:
             known = await self._store.about({row.decision for row in telling})
-            before = dict(known)
+            changed: dict[str, ContactRow] = {}
             for row in telling:
                 about = known.get(row.decision)
                 if about is not None:
-                    known[row.decision] = self._noted(about, row)
-            changed = [row for name, row in known.items() if row != before[name]]
+                    changed |= {each.decision: each for each in self._noted(about, row)}
+                    known |= changed
             if changed:
-                await self._store.change(changed)
+                await self._store.change(list(changed.values()))
 
-    def _noted(self, about: ContactRow, outcome: OutcomeRow) -> ContactRow:
-        """The contact after an outcome; the book changes with it."""
+    def _noted(self, about: ContactRow, outcome: OutcomeRow) -> list[ContactRow]:
+        """The contact as an outcome changes it, for each decision that it is of; the book changes with it."""
         time = outcome.event_time // _MICROS
         if outcome.kind in _REMARKS:
             self._remark(
                 RemarkRow(about.customer, outcome.kind, outcome.decision, about.channel, about.by_rep, time)
             )
         if not about.channel or about.state == DROPPED:
-            return about
+            return []
         if outcome.kind == _DECLINED and about.by_rep and not about.state:
-            self._book.remove(about.customer, _contact(about))
-            return about._replace(state=DROPPED)
+            same = self._book.cancel(about.customer, _contact(about))
+            return _of_each(same, about._replace(state=DROPPED))
         if outcome.kind == _ACTED and about.state < REACHED:
-            self._book.move(about.customer, _contact(about), time, REACHED)
-            return about._replace(due=time, state=REACHED)
+            same = self._book.move(about.customer, _contact(about), time, REACHED)
+            return _of_each(same, about._replace(due=time, state=REACHED))
         if outcome.kind in _ANSWERS and about.state < ANSWERED:
-            self._book.move(about.customer, _contact(about), about.due, ANSWERED)
-            return about._replace(state=ANSWERED)
-        return about
+            same = self._book.move(about.customer, _contact(about), about.due, ANSWERED)
+            return _of_each(same, about._replace(state=ANSWERED))
+        return []
 
     def _remark(self, row: RemarkRow) -> None:
         event = _REMARKS[row.kind]
@@ -211,6 +221,11 @@ class Contacts:
 
     def _put_in_force(self, message: contact_pb2.ContactPolicy) -> None:
         self._message, self._policy, self._minute = message, policy_of(message), -1
+
+
+def _of_each(decisions: Iterable[str], row: ContactRow) -> list[ContactRow]:
+    """The row of a contact for all decisions that it is of; its own stands in the store, whatever the book knows."""
+    return [row._replace(decision=name) for name in {row.decision, *decisions}]
 
 
 def _contact(row: ContactRow) -> Contact:

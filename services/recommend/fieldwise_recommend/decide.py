@@ -23,8 +23,7 @@ from fieldwise_recommend.core.catalogue import Catalogue
 from fieldwise_recommend.core.choices import Choice, choice_of
 from fieldwise_recommend.core.ledger import Hold
 from fieldwise_recommend.core.policy import Policy
-from fieldwise_recommend.measured_effects import look_up_effects
-from fieldwise_recommend.pairing import look_up
+from fieldwise_recommend.looking_up import look_up
 from fieldwise_recommend.periods import Period, Periods, period_name
 from fieldwise_recommend.ruling import case_of, complete, hold_of, look_up_supply, rule
 from fieldwise_recommend.situation import chance_of, foreign_money, is_withheld, unusable_scores
@@ -148,8 +147,8 @@ class Decider:
             # What was foreseen of him is about him, too.
             inputs.ClearField("scores")
         look_up(inputs, self._in_force)
-        look_up_effects(inputs, self._in_force.effects, catalogue)
-        case = case_of(inputs, catalogue)
+        inputs.ClearField("measured_effects")  # what a caller put there
+        case = case_of(inputs, catalogue, self._in_force.effects)
         complete(inputs, catalogue, self._policy)
         inputs.pacing = period.pacing(inputs.decision_time.seconds)
         self._in_force.sample.see(inputs.customer, case.situation)
@@ -169,7 +168,7 @@ class Decider:
         )
         hold = hold_of(inputs, ruling)
         if hold is not None:
-            period.ledger.reserve(hold)
+            hold = period.ledger.reserve(hold)
         campaigns = case.offers if self._policy.campaign_control_share else ()
         named = (row.decision_time, row.name, row.customer)
         choice = choice_of(named, case.situation, campaigns, ruling, chance_of(inputs))

@@ -19,7 +19,7 @@ _MILLION: Final = 1_000_000
 _PLAIN: Final = ("title", "channel", "placement", "needs_rep", "when")
 _PLAIN_OF_ACTION: Final = (
     *("name", *_PLAIN, "about", "eligibility", "applicability", "suitability"),
-    *("explorable", "irreversible", "owner", "playbook"),
+    *("explorable", "irreversible", "owner", "playbook", "where"),
 )
 
 

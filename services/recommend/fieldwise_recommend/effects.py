@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from opentelemetry import trace
@@ -69,13 +70,14 @@ class Effects:
 
         Raises:
             AlreadyExists: Reason BASELINE_EXISTS or REQUEST_ID_REUSED.
-            InvalidRequest: Money in another currency, or negative.
+            InvalidRequest: Money in another currency, or negative; a customer of both groups.
         """
         faults = [
             fault
             for place, row in enumerate(request.rows)
             for fault in unusable(row.money, self._currency, f"rows[{place}].money")
         ]
+        faults += _of_both_groups(request.rows)
         if faults:
             raise InvalidRequest(faults)
         made = effect_pb2.Baseline(
@@ -113,6 +115,16 @@ def report_in_worker(url: str, body: bytes, window_days: int) -> bytes:
     from fieldwise_recommend.effect_worker import report
 
     return report(url, body, window_days)
+
+
+def _of_both_groups(rows: Iterable[wire.BaselineRow]) -> list[Violation]:
+    first: dict[str, bool] = {}
+    remedy = "a customer belongs to one group in both periods: give all his rows the same, or leave him out"
+    return [
+        Violation.of(f"rows[{place}].comparison", row.comparison, remedy)
+        for place, row in enumerate(rows)
+        if first.setdefault(row.customer, row.comparison) != row.comparison
+    ]
 
 
 def _line(baseline: str, number: int, row: wire.BaselineRow) -> dict[str, object]:

@@ -12,7 +12,8 @@ from fieldwise_recommend.store_contacts import ContactStore
 from fieldwise_recommend.store_experience import ExperienceStore
 from fieldwise_runtime.scrubbing import scrub
 
-_TABLES: Final = ("decisions", "outcomes", "reservations", "choices", "results", "baseline_rows", "contacts")
+# Of what scrubbing leaves nothing behind.
+TABLES: Final = ("decisions", "outcomes", "reservations", "choices", "results", "baseline_rows", "contacts")
 
 
 class Eraser:
@@ -42,5 +43,5 @@ class Eraser:
         counts = await self._experience.erase(customers)
         counts |= await self._contacts.erase(customers)
         counts |= await self._store.erase(customers)
-        await asyncio.to_thread(scrub, self._url, _TABLES)
+        await asyncio.to_thread(scrub, self._url, TABLES)
         return counts

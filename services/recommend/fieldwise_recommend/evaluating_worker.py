@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from fieldwise.recommend.v1 import policy_pb2, policy_service_pb2
 from fieldwise_recommend.core.catalogue import LEAVE_ALONE
-from fieldwise_recommend.core.offpolicy.choices import Choices
 from fieldwise_recommend.core.offpolicy.estimators import METHODS
 from fieldwise_recommend.core.offpolicy.evaluation import REFUSED, Evaluation, Evaluator, Limits
 from fieldwise_recommend.core.offpolicy.intervals import Estimate
 from fieldwise_recommend.core.offpolicy.logged import MONEY, PURCHASE, Logged, logged
-from fieldwise_recommend.core.offpolicy.policies import Followed, Menu, followed
+from fieldwise_recommend.core.offpolicy.policies import Followed, followed, followed_table
 from fieldwise_recommend.core.offpolicy.steps import Step, condition
+from fieldwise_recommend.core.policy_learning.effect_table import read
 from fieldwise_recommend.experience_reading import connected, read_experience
 from fieldwise_runtime.errors import FailedPrecondition
 
 NEVER_OPEN: Final = "NEVER_OPEN"
+LEARNED_FROM: Final = "LEARNED_FROM"
 _CONFIDENCE: Final = 0.95
 
 
-def evaluated(url: str, body: bytes) -> bytes:
+class Learned(NamedTuple):
+    """A learned version: its table as it is stored, and when it was learned, in microseconds."""
+
+    table: str
+    moment: int
+
+
+def evaluated(
+    url: str,
+    body: bytes,
+    learned: Mapping[str, Learned] | None = None,
+    costs: Mapping[str, float] | None = None,
+    margin: float = 1.0,
+) -> bytes:
     """EvaluatePolicyResponse of an EvaluatePolicyRequest.
 
+    Args:
+        learned: The versions that are asked for, by name.
+        costs: Of the actions of today's catalogue, in currency units.
+        margin: Share of money that is margin.
     Raises:
         FailedPrecondition: Reason NO_EXPERIENCE.
     """
@@ -46,8 +64,19 @@ def evaluated(url: str, body: bytes) -> bytes:
         deterministic=known.deterministic,
         unmeasured=known.unmeasured,
     )
+    earliest = int(experience.time.min())
     for policy in request.policies or usual(menu.actions):
-        _add(answer, policy, evaluator, choices, menu)
+        version = (learned or {})[policy.version] if policy.version else None
+        if version is not None:
+            as_followed = followed_table(read(version.table), costs or {}, margin, menu)
+        elif policy.as_logged:
+            as_followed = Followed(choices.logged, 0.0, False)
+        else:
+            as_followed = followed(_steps(policy), menu)
+        found = evaluator.evaluate(as_followed.target)
+        seen = version is not None and earliest < version.moment
+        answer.logged.CopyFrom(_estimate("", found.logged))
+        answer.evaluations.append(_message(title_of(policy), found, as_followed, seen))
     answer.cpu_seconds = time.process_time() - begun
     return answer.SerializeToString()
 
@@ -65,32 +94,22 @@ def title_of(policy: policy_pb2.PolicyToEvaluate) -> str:
     """What the policy is called where nobody named it."""
     if policy.title:
         return policy.title
+    if policy.version:
+        return policy.version
     if policy.as_logged:
         return "as logged"
     steps = [f"{rule.action} if {rule.when}" if rule.when else rule.action for rule in policy.rules]
     return "; ".join(steps) or LEAVE_ALONE
 
 
-def _add(
-    answer: policy_service_pb2.EvaluatePolicyResponse,
-    policy: policy_pb2.PolicyToEvaluate,
-    evaluator: Evaluator,
-    choices: Choices,
-    menu: Menu,
-) -> None:
-    if policy.as_logged:
-        as_followed = Followed(choices.logged, 0.0, False)
-    else:
-        steps = [Step(rule.action, condition(rule.when) if rule.when else None) for rule in policy.rules]
-        as_followed = followed(steps, menu)
-    found = evaluator.evaluate(as_followed.target)
-    if not answer.HasField("logged"):
-        answer.logged.CopyFrom(_estimate("", found.logged))
-    answer.evaluations.append(_message(title_of(policy), found, as_followed))
+def _steps(policy: policy_pb2.PolicyToEvaluate) -> list[Step]:
+    return [Step(rule.action, condition(rule.when) if rule.when else None) for rule in policy.rules]
 
 
-def _message(title: str, found: Evaluation, as_followed: Followed) -> policy_pb2.PolicyEvaluation:
-    refusals = [*found.refusals, *([NEVER_OPEN] if as_followed.never_open else [])]
+def _message(title: str, found: Evaluation, as_followed: Followed, seen: bool) -> policy_pb2.PolicyEvaluation:
+    """``seen``: the policy was learned from some of these decisions."""
+    own = {NEVER_OPEN: as_followed.never_open, LEARNED_FROM: seen}
+    refusals = [*found.refusals, *(reason for reason, holds in own.items() if holds)]
     verdict = REFUSED if refusals else found.verdict
     behind = found.support
     return policy_pb2.PolicyEvaluation(

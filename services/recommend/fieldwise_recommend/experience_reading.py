@@ -120,7 +120,6 @@ class _Rows:
             reps=self._codes["rep"].words,
             open_sets=[tuple(each.split()) for each in self._codes["open"].words],
             campaign_sets=[campaigns_of(each) for each in self._codes["campaigns"].words],
-            claimed=outcomes.claimed,
             score=outcomes.score,
             acted_after=(outcomes.acted - columns["time"]) / _HOUR,
             facts=_facts(self._facts, names, count) if self._keep_facts else {},
@@ -154,21 +153,18 @@ class _Outcomes:
         count = len(decisions)
         self._place = {name: place for place, name in enumerate(decisions)}
         self.said = {kind: np.zeros(count, dtype=np.bool_) for kind in KINDS}
-        self.claimed = np.zeros(count)
         self.score = np.full(count, nan)
         self.acted = np.full(count, nan)
 
     def add(self, page: list[Any]) -> None:
         find = self._place.get
-        for decision, told, time, amount, score in page:
+        for decision, told, time, score in page:
             place = find(decision)
             if place is None:
                 continue
             kind = told.removeprefix(_PREFIX).lower()
             if kind in self.said:
                 self.said[kind][place] = True
-            if amount is not None:
-                self.claimed[place] += amount / _MILLION
             if score is not None:
                 self.score[place] = score
             # Of an erased customer it is not known when.

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from fieldwise.recommend.v1.decision_pb2 import Counterfactual, Decision, DecisionInputs
+from fieldwise_recommend.answering import with_redeemed
 from fieldwise_recommend.changing import change
 from fieldwise_recommend.contact_message import terms_of
 from fieldwise_recommend.core.catalogue import Catalogue
@@ -32,7 +33,7 @@ async def explain(decision: Decision, inputs: DecisionInputs, catalogue: Catalog
     """
     world, ruling = _decided(inputs, catalogue)
     found: list[Flip] = []
-    measured = _with_measured_effects(catalogue, inputs)
+    measured = _with_measured_numbers(catalogue, inputs)
     for number, some in enumerate(flips(world, measured, ruling), 1):
         found += some
         if number % _TURN == 0:
@@ -57,11 +58,12 @@ async def explain(decision: Decision, inputs: DecisionInputs, catalogue: Catalog
             _fill(why.counterfactual, best)
 
 
-def _with_measured_effects(catalogue: Catalogue, inputs: DecisionInputs) -> Catalogue:
-    """With the effects that were measured for this customer: actions that did not fit him are valued with theirs too."""
-    if not inputs.measured_effects:
+def _with_measured_numbers(catalogue: Catalogue, inputs: DecisionInputs) -> Catalogue:
+    """With effects and coupons as they were measured: actions that did not fit him are valued with theirs too."""
+    if not inputs.measured_effects and not inputs.redemptions:
         return catalogue
     offers = with_measured([Offer(action, ()) for action in catalogue.actions], inputs)
+    offers = with_redeemed(offers, inputs)
     return replace(catalogue, actions=tuple(offer.action for offer in offers))
 
 

@@ -56,6 +56,7 @@ def wire_action(action: Action, currency: str) -> WireAction:
         irreversible=action.irreversible,
         playbook=action.playbook,
         when=action.when,
+        where=action.where,
     )
 
 

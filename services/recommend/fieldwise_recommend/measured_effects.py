@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from fieldwise.recommend.v1.decision_pb2 import DecisionInputs, MeasuredEffect
-from fieldwise_recommend.core.catalogue import Action, Catalogue, Effect
+from fieldwise_recommend.core.catalogue import Action, Effect
 from fieldwise_recommend.core.policy_learning.effect_table import EffectTable
 from fieldwise_recommend.core.ranking import Offer
-from fieldwise_recommend.situation import situation_of
 
 # Actions with measured effects, beside those they were made from: making one takes as long as valuing it.
 _MOST_MADE: Final = 4096
@@ -24,13 +24,9 @@ class EffectsInForce:
     table: EffectTable
 
 
-def look_up_effects(inputs: DecisionInputs, effects: EffectsInForce | None, catalogue: Catalogue) -> None:
-    """Writes into the inputs what the version in force measured for this customer; what a caller put there goes."""
-    if inputs.measured_effects:
-        inputs.ClearField("measured_effects")
-    if effects is None:
-        return
-    for each in effects.table.of(situation_of(inputs, catalogue).facts):
+def look_up_effects(inputs: DecisionInputs, effects: EffectsInForce, facts: Mapping[str, float]) -> None:
+    """Writes into the inputs what the version in force measured for a customer of whom these facts are known."""
+    for each in effects.table.of(facts):
         inputs.measured_effects.add(action=each.action, added_micros=each.added, basis=effects.version)
 
 

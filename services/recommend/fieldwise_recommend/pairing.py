@@ -14,6 +14,7 @@ from fieldwise_recommend.core.pair_rules.book import Rule
 from fieldwise_recommend.core.playbooks.birthday import local_date
 from fieldwise_recommend.situation import is_withheld
 from fieldwise_recommend.store_pairs import PairStore
+from fieldwise_recommend.zones import zone_of
 from fieldwise_runtime.errors import FailedPrecondition, InvalidRequest, Violation
 from fieldwise_runtime.logs import get_logger
 from fieldwise_runtime.paging import clamp_page_size, cursor_of, page_token
@@ -83,11 +84,12 @@ class Pairing:
         return answer
 
 
-def look_up(inputs: DecisionInputs, in_force: InForce) -> None:
+def look_up_pairs(inputs: DecisionInputs, in_force: InForce) -> None:
     """Writes into the inputs today's date and what goes with the customer's last basket; what a caller put there goes."""
     book = in_force.pairs
     inputs.ClearField("companion")
-    inputs.local_day = local_date(inputs.decision_time.seconds, in_force.zone).toordinal() - _EPOCH
+    today = local_date(inputs.decision_time.seconds, zone_of(inputs, in_force.zone))
+    inputs.local_day = today.toordinal() - _EPOCH
     if not book.rules or not inputs.HasField("profile") or is_withheld(inputs):
         return
     profile = inputs.profile

@@ -171,7 +171,7 @@ class Publishing:
             raise AlreadyExists(f"request {release.request_id}", remedy, reason="REQUEST_ID_REUSED")
         body = await self._store.body(release.version)
         assert body is not None  # kept when it was put in force
-        return Publication(release, parse(body), (), 0)
+        return Publication(release, await asyncio.to_thread(parse, body), (), 0)
 
 
 def _fingerprint(call: str, said: Sequence[str]) -> str:

@@ -7,19 +7,21 @@ from typing import Final
 from fieldwise.recommend.v1.decision_pb2 import (
     VERDICT_ACT,
     VERDICT_LEAVE_ALONE,
+    ContactTime,
     Decision,
     DecisionInputs,
+    EventQuery,
     RankedAction,
     RejectedAction,
 )
 from fieldwise.type.v1.money_pb2 import Money
 from fieldwise.type.v1.provenance_pb2 import PART_STATE_FRESH
-from fieldwise_recommend.core.catalogue import ASSUMED
+from fieldwise_recommend.core.answers import MEASURED
+from fieldwise_recommend.core.catalogue import ASSUMED, HABIT, UNBOUGHT, Action
 from fieldwise_recommend.core.contact_policy.terms import Terms
-from fieldwise_recommend.core.contact_time import best_time
 from fieldwise_recommend.core.eligibility import Rejection, subject_of
-from fieldwise_recommend.core.ranking import Candidate, Ruling, shown
-from fieldwise_recommend.core.reasons import reasons_for
+from fieldwise_recommend.core.ranking import Candidate, Ruling, moment_of, shop_of, shown
+from fieldwise_recommend.core.reasons import Source, reasons_for
 from fieldwise_recommend.core.situation import Situation
 
 PART: Final = "recommend"
@@ -41,17 +43,23 @@ def render(
     decision.decision_time.seconds = inputs.decision_time.seconds
     decision.decision_time.nanos = inputs.decision_time.nanos
     for candidate in shown(ruling, inputs.max_actions or _DEFAULT_MAX_ACTIONS):
-        _render_action(decision.actions.add(), candidate, ruling, situation, currency)
+        ranked = decision.actions.add()
+        _render_action(ranked, candidate, inputs, ruling, situation, currency)
+        if inputs.contact_times:
+            _render_found(ranked, candidate, inputs, situation, contact)
     for rejection in ruling.rejections:
         _render_rejection(decision.rejected.add(), rejection)
-    _render_choice(decision, inputs, ruling, contact)
+    _render_choice(decision, inputs, situation, ruling, contact)
     if contact is not None:
         decision.personalised = not situation.cold
-    decision.assumed.extend(_assumed(ruling, situation))
+    is_measured = decision.contact_time.basis == MEASURED
+    decision.assumed.extend(_assumed(ruling, situation, is_measured=is_measured))
     _render_provenance(decision, inputs)
 
 
-def _render_choice(decision: Decision, inputs: DecisionInputs, ruling: Ruling, contact: Terms | None) -> None:
+def _render_choice(
+    decision: Decision, inputs: DecisionInputs, situation: Situation, ruling: Ruling, contact: Terms | None
+) -> None:
     chosen = ruling.chosen
     decision.chosen_action = chosen.action.name
     decision.choice_probability = chosen.probability
@@ -61,11 +69,71 @@ def _render_choice(decision: Decision, inputs: DecisionInputs, ruling: Ruling, c
         decision.verdict = VERDICT_LEAVE_ALONE
         return
     decision.verdict = VERDICT_ACT
-    usual_hour = inputs.profile.usual_hour if inputs.profile.HasField("usual_hour") else None
-    when = best_time(inputs.decision_time.seconds, usual_hour)
-    decision.best_time.seconds = when if contact is None else contact.time_for(chosen.action, when)
+    when = moment_of(chosen.action, situation, contact)
+    decision.best_time.seconds = when
+    if inputs.contact_times:
+        decision.channel = chosen.action.channel
+        _render_time(decision.contact_time, inputs, chosen.action, when, contact)
     if chosen.action.needs_rep:
         decision.rep = inputs.rep
+
+
+def _render_time(
+    told: ContactTime, inputs: DecisionInputs, action: Action, when: int, contact: Terms | None
+) -> None:
+    """What the moment rests on."""
+    found = next((each for each in inputs.contact_times if each.channel in (action.channel, "")), None)
+    if contact is not None and action.channel in contact.immediate:
+        told.basis = "immediate"
+    elif contact is not None and contact.planned(action):
+        told.basis = "planned"
+    elif found is not None:
+        told.CopyFrom(found)
+    told.channel = action.channel
+    told.time = when
+
+
+def _render_found(
+    ranked: RankedAction,
+    candidate: Candidate,
+    inputs: DecisionInputs,
+    situation: Situation,
+    contact: Terms | None,
+) -> None:
+    """What decisions of earlier releases did not tell: sources of facts, what is bought next, coupon and shop."""
+    action = candidate.action
+    if action.coupon:
+        coupon = ranked.money.coupon
+        currency = ranked.value.currency_code
+        _set(coupon.face_value, action.coupon, currency)
+        _set(coupon.expected_cost, action.coupon_cost, currency)
+        coupon.redemption_probability = action.redemption
+        coupon.basis = action.redemption_basis
+    if action.about == HABIT:
+        ranked.recommended.extend(inputs.next_purchase.repeats)
+    elif action.about == UNBOUGHT:
+        ranked.recommended.extend(inputs.next_purchase.discoveries)
+    if action.where:
+        _render_shop(ranked, action, situation, contact)
+
+
+def _render_shop(ranked: RankedAction, action: Action, situation: Situation, contact: Terms | None) -> None:
+    shop = shop_of(action, situation, contact)
+    if shop is None:
+        return
+    told = ranked.shop
+    told.shop, told.title, told.km = shop.name, shop.title, shop.km
+    span = shop.open_at(moment_of(action, situation, contact))
+    if span is not None:
+        told.open.add(start=span[0], end=span[1])
+
+
+def _render_source(query: EventQuery, source: Source, inputs: DecisionInputs) -> None:
+    query.customer = inputs.customer
+    query.kinds.extend(source.kinds)
+    if source.category:
+        query.category = source.category
+    query.end.CopyFrom(inputs.decision_time)
 
 
 def _render_provenance(decision: Decision, inputs: DecisionInputs) -> None:
@@ -83,11 +151,13 @@ def _render_provenance(decision: Decision, inputs: DecisionInputs) -> None:
     decision.predictions.extend(inputs.scores.predictions)
 
 
-def _assumed(ruling: Ruling, situation: Situation) -> list[str]:
+def _assumed(ruling: Ruling, situation: Situation, *, is_measured: bool) -> list[str]:
     codes = ["effect", "margin"] if _rests_on_priors(ruling) else ["margin"]
     if not ruling.chosen.action.is_leave_alone:
-        # Nothing here knows consents or the customer's time zone yet.
-        codes += ["consent", "contact_time"]
+        codes.append("consent")
+        # An hour that was measured in UTC needs no time zone; any other does, and none is known.
+        if not is_measured:
+            codes.append("contact_time")
     if situation.priors_stood_in:
         codes.append("scores")
     return codes
@@ -101,7 +171,12 @@ def _rests_on_priors(ruling: Ruling) -> bool:
 
 
 def _render_action(
-    ranked: RankedAction, candidate: Candidate, ruling: Ruling, situation: Situation, currency: str
+    ranked: RankedAction,
+    candidate: Candidate,
+    inputs: DecisionInputs,
+    ruling: Ruling,
+    situation: Situation,
+    currency: str,
 ) -> None:
     ranked.action = candidate.action.name
     ranked.probability = candidate.probability
@@ -119,6 +194,8 @@ def _render_action(
             numbers[key] = number
         for key, word in reason.words.items():
             words[key] = word
+        if reason.source is not None and inputs.contact_times:
+            _render_source(added.source, reason.source, inputs)
 
 
 def _render_account(ranked: RankedAction, candidate: Candidate, currency: str) -> None:

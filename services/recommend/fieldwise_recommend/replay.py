@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -129,7 +130,8 @@ class Archive:
             if body is None:
                 remedy = "take a version that decisions were made with"
                 raise InvalidRequest([Violation.of("what_if.catalogue_version", version, remedy)])
-            known = self._catalogues[version] = parse(body)
+            # Apart: compiling rules takes longer than a decision may wait.
+            known = self._catalogues[version] = await asyncio.to_thread(parse, body)
         return known
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fieldwise.recommend.v1.decision_pb2 import Decision, DecisionInputs
+from fieldwise_recommend.answering import with_redeemed
 from fieldwise_recommend.contact_message import terms_of
 from fieldwise_recommend.core.catalogue import Catalogue
 from fieldwise_recommend.core.eligibility import Rejection
@@ -13,7 +14,7 @@ from fieldwise_recommend.core.ledger import Hold, Ledger
 from fieldwise_recommend.core.policy import Policy
 from fieldwise_recommend.core.ranking import Offer, Ruling, decide, fitting
 from fieldwise_recommend.core.situation import Price, Situation
-from fieldwise_recommend.measured_effects import with_measured
+from fieldwise_recommend.measured_effects import EffectsInForce, look_up_effects, with_measured
 from fieldwise_recommend.rendering import render
 from fieldwise_recommend.situation import chance_of, situation_of, supply_of
 
@@ -29,10 +30,13 @@ class Case:
     rejections: list[Rejection]
 
 
-def case_of(inputs: DecisionInputs, catalogue: Catalogue) -> Case:
+def case_of(inputs: DecisionInputs, catalogue: Catalogue, effects: EffectsInForce | None = None) -> Case:
+    """Args: effects: What is in force and not looked up yet; None where the inputs have it, as in a replay."""
     situation = situation_of(inputs, catalogue)
+    if effects is not None:
+        look_up_effects(inputs, effects, situation.facts)
     offers, rejections = fitting(catalogue, situation)
-    return Case(situation, with_measured(offers, inputs), rejections)
+    return Case(situation, with_redeemed(with_measured(offers, inputs), inputs), rejections)
 
 
 def complete(inputs: DecisionInputs, catalogue: Catalogue, policy: Policy) -> None:
@@ -62,7 +66,7 @@ def look_up_supply(inputs: DecisionInputs, case: Case, prices: Prices, ledger: L
     for resource, left in ledger.shortages((offer.uses for offer in taking), prices).items():
         inputs.scarce.add(resource=resource, left=left)
     customer = inputs.customer
-    held = [offer.action.name for offer in taking if ledger.holds(customer, offer.action.name)]
+    held = [offer.action.name for offer in taking if ledger.holds(customer, offer.action.name, offer.uses)]
     if held:
         inputs.reserved.extend(held)
 

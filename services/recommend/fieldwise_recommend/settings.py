@@ -122,6 +122,13 @@ class Settings:
         doc="time zone of the installation, such as Europe/Paris: quiet hours are in it",
     )
 
+    shops: Path | None = setting(
+        "FIELDWISE_RECOMMEND_SHOPS",
+        default=None,
+        parse=Path,
+        doc="a TOML file of shops, their hours, and the middles of areas; unset: no action sends anybody to a shop",
+    )
+
     @property
     def zone(self) -> tzinfo:
         return UTC if self.time_zone == _UTC else ZoneInfo(self.time_zone)

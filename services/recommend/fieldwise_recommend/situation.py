@@ -18,9 +18,20 @@ from fieldwise.profile.v1.profile_pb2 import (
 )
 from fieldwise.recommend.v1.decision_pb2 import DecisionInputs
 from fieldwise_recommend.core.catalogue import Catalogue
+from fieldwise_recommend.core.contact_time import best_time
 from fieldwise_recommend.core.facts import listed
 from fieldwise_recommend.core.playbooks.birthday import days_to_birthday, is_day
-from fieldwise_recommend.core.situation import Chance, Companion, Popular, Price, Restock, Situation, Supply
+from fieldwise_recommend.core.situation import (
+    Chance,
+    Companion,
+    NextUp,
+    Popular,
+    Price,
+    Restock,
+    ShopNear,
+    Situation,
+    Supply,
+)
 from fieldwise_runtime.errors import Violation
 
 _DAY: Final = 86_400.0
@@ -45,13 +56,17 @@ def situation_of(inputs: DecisionInputs, catalogue: Catalogue) -> Situation:
     withheld = is_withheld(inputs)
     cold = withheld or not inputs.HasField("profile")
     restock = popular = companion = None
+    repeats: tuple[NextUp, ...] = ()
+    discoveries: tuple[NextUp, ...] = ()
     margin = catalogue.default_margin
     if not cold:
         profile = inputs.profile
         now = inputs.decision_time.seconds
         _add_profile(facts, profile, now)
         restock, margin = _interests(profile, now, catalogue)
-        popular = _popular(profile)
+        repeats, discoveries = _next(inputs)
+        # Of what he never bought the likeliest is named; before anything was learned, the most popular.
+        popular = Popular(discoveries[0].category, discoveries[0].share) if discoveries else _popular(profile)
         facts["has_interest"] = 0.0 if restock is None else 1.0
         companion = _companion(inputs)
         if inputs.HasField("local_day") and "birth_day" in facts:
@@ -80,6 +95,10 @@ def situation_of(inputs: DecisionInputs, catalogue: Catalogue) -> Situation:
         inputs.decision_time.seconds,
         frozenset(inputs.contact.general_channels) if withheld else frozenset(),
         companion,
+        repeats,
+        discoveries,
+        _times(inputs),
+        _shops(inputs),
     )
 
 
@@ -189,6 +208,52 @@ def _companion(inputs: DecisionInputs) -> Companion | None:
         return None
     found = inputs.companion
     return Companion(found.category, found.given, found.confidence, found.lift, found.window_days)
+
+
+def _next(inputs: DecisionInputs) -> tuple[tuple[NextUp, ...], tuple[NextUp, ...]]:
+    """What he may buy next: of what he bought, and of what he never did."""
+    if not inputs.HasField("next_purchase"):
+        return (), ()
+    told = inputs.next_purchase
+    window = told.window_days
+    return (
+        tuple(
+            [
+                NextUp(each.category, each.probability, window, each.purchase_days, each.days_since)
+                for each in told.repeats
+            ]
+        ),
+        tuple(
+            [
+                NextUp(each.category, each.probability, window, share=each.customer_share, given=each.given)
+                for each in told.discoveries
+            ]
+        ),
+    )
+
+
+def _times(inputs: DecisionInputs) -> dict[str, int]:
+    """When to reach him, by channel."""
+    if inputs.contact_times:
+        return {each.channel: each.time for each in inputs.contact_times}
+    # Decisions of earlier releases knew his usual hour only.
+    return {"": best_time(inputs.decision_time.seconds, usual_hour(inputs))}
+
+
+def usual_hour(inputs: DecisionInputs) -> int | None:
+    """Hour of most of his purchases; None where it is not known."""
+    return inputs.profile.usual_hour if inputs.profile.HasField("usual_hour") else None
+
+
+def _shops(inputs: DecisionInputs) -> tuple[ShopNear, ...]:
+    if not inputs.shops:
+        return ()
+    return tuple(
+        [
+            ShopNear(each.shop, each.title, each.km, tuple([(span.start, span.end) for span in each.open]))
+            for each in inputs.shops
+        ]
+    )
 
 
 def prices_of(price_set: PriceSet) -> dict[str, Price]:

@@ -142,6 +142,11 @@ class Store:
         self._database = database
         # Built once: compiling finds an old statement by walking through the new one.
         self._add_reservations = _once(reservations, database.dialect)
+        key = [reservations.c.period, reservations.c.customer, reservations.c.action]
+        raising = upsert(reservations, database.dialect)
+        self._raise_reservations = raising.on_conflict_do_update(
+            index_elements=key, set_={"uses": raising.excluded.uses}
+        )
 
     async def reachable(self, package: str = "") -> bool:
         return await self._database.reachable(package)
@@ -168,12 +173,15 @@ class Store:
             AlreadyDecided: A request_id or a name is taken.
         """
         listed = [_values(row) for row in rows]
-        held = [_reservation(period, hold) for hold in holds]
+        held = [_reservation(period, hold) for hold in holds if not hold.more]
+        raised = [_reservation(period, hold) for hold in holds if hold.more]
 
         def work(connection: sa.Connection) -> None:
             connection.execute(_INSERT_DECISION, listed)
             if held:
                 connection.execute(self._add_reservations, held)
+            if raised:
+                connection.execute(self._raise_reservations, raised)
             if price_set is not None:
                 key, body = price_set
                 connection.execute(_once(price_sets, self._database.dialect), {"key": key, "body": body})

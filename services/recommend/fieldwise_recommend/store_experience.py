@@ -181,14 +181,13 @@ def names_of_facts(connection: sa.Connection) -> dict[int, list[str]]:
 
 
 def outcome_pages(connection: sa.Connection) -> Iterator[list[Any]]:
-    """(decision, kind, microseconds since 1970, micros or None, score or None) of all outcomes, page by page."""
-    columns = (outcomes.c.decision, outcomes.c.kind, outcomes.c.event_time)
-    query = sa.select(*columns, outcomes.c.amount_micros, outcomes.c.score)
+    """(decision, kind, microseconds since 1970, score or None) of all outcomes, page by page."""
+    query = sa.select(outcomes.c.decision, outcomes.c.kind, outcomes.c.event_time, outcomes.c.score)
     found = connection.execution_options(yield_per=_PAGE).execute(query)
     for page in found.partitions(_PAGE):
         yield list(page)
     for row in connection.execute(sa.select(outcome_marks)):
-        yield [(row.decision, kind, 0, None, None) for kind in row.kinds.split()]
+        yield [(row.decision, kind, 0, None) for kind in row.kinds.split()]
 
 
 def _known(connection: sa.Connection, places: Sequence[tuple[int, str]]) -> int:

@@ -24,6 +24,7 @@ releases: Final = sa.Table(
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("released_at", sa.BigInteger, nullable=False),  # microseconds
+    sa.Column("override_reason", sa.Text, nullable=False),  # empty where the verdict allowed it
 )
 
 STATED: Final = 0
@@ -35,6 +36,13 @@ class Kept(NamedTuple):
     number: int
     body: bytes
     effects: str
+
+
+class Release(NamedTuple):
+    """What is in force: the number of a version, STATED when none is, and why against its verdict."""
+
+    number: int
+    override_reason: str = ""
 
 
 class PolicyStore:
@@ -64,12 +72,20 @@ class PolicyStore:
             query = query.where(versions.c.number < number)
         return await self._database.read(lambda connection: [Kept(*row) for row in connection.execute(query)])
 
-    async def in_force(self) -> int:
-        """The number of the version in force; STATED when none is."""
-        query = sa.select(releases.c.version).order_by(releases.c.number.desc()).limit(1)
-        return await self._database.read(lambda connection: connection.execute(query).scalar() or STATED)
+    async def in_force(self) -> Release:
+        """The last release."""
+        query = sa.select(releases.c.version, releases.c.override_reason)
+        query = query.order_by(releases.c.number.desc()).limit(1)
 
-    async def release(self, number: int, moment: int) -> None:
+        def work(connection: sa.Connection) -> Release:
+            found = connection.execute(query).first()
+            return Release(STATED) if found is None else Release(*found)
+
+        return await self._database.read(work)
+
+    async def release(self, release: Release, moment: int) -> None:
         """Puts a version in force."""
-        statement = sa.insert(releases).values(version=number, released_at=moment)
+        statement = sa.insert(releases).values(
+            version=release.number, released_at=moment, override_reason=release.override_reason
+        )
         await self._database.write(lambda connection: connection.execute(statement))

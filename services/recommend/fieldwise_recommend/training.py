@@ -14,7 +14,7 @@ from fieldwise_executor.executor import Executor
 from fieldwise_recommend.catalogue_in_force import InForce
 from fieldwise_recommend.core.policy_learning.effect_table import read
 from fieldwise_recommend.measured_effects import EffectsInForce
-from fieldwise_recommend.store_policies import STATED, Kept, PolicyStore
+from fieldwise_recommend.store_policies import STATED, Kept, PolicyStore, Release
 from fieldwise_runtime.errors import FailedPrecondition, NotFound
 from fieldwise_runtime.fingerprints import fingerprint
 from fieldwise_runtime.logs import get_logger
@@ -48,8 +48,8 @@ class Training:
 
     async def open(self) -> None:
         """Puts the version in force that was so before the start."""
-        number = await self._store.in_force()
-        kept = await self._store.get(number) if number != STATED else None
+        current = await self._store.in_force()
+        kept = await self._store.get(current.number) if current.number != STATED else None
         self._in_force.effects = None if kept is None else _effects(kept)
 
     async def start(self, request: wire.TrainPolicyRequest) -> operations_pb2.Operation:
@@ -88,32 +88,28 @@ class Training:
 
         Raises:
             NotFound: Reason POLICY_VERSION_NOT_FOUND.
-            FailedPrecondition: Reason NOTHING_MEASURED.
+            FailedPrecondition: Reason NOTHING_MEASURED, or NOT_SURELY_BETTER without a reason to override.
         """
-        number = request.name.removeprefix("policies/")
-        kept = await self._store.get(int(number)) if number.isdecimal() and len(number) < 10 else None
-        if kept is None:
-            raise NotFound(
-                request.name, "take a name from ListPolicyVersions", reason="POLICY_VERSION_NOT_FOUND"
-            )
+        kept = await kept_version(self._store, request.name)
         effects = _effects(kept)
         if not any(effects.table.segments):
             message = f"{request.name} measured no effect; learn again when more decisions have results"
             raise FailedPrecondition("NOTHING_MEASURED", message)
-        await self._store.release(kept.number, _micros(request.decision_time))
+        release = Release(kept.number, _override(kept, request.override_reason.strip()))
+        await self._store.release(release, _micros(request.decision_time))
         self._in_force.effects = effects
-        log.info("policy released", policy=request.name)
-        return _message(kept, kept.number)
+        log.info("policy released", policy=request.name, override_reason=release.override_reason)
+        return _message(kept, release)
 
     async def withdraw(self, request: wire.WithdrawPolicyRequest) -> wire.WithdrawPolicyResponse:
         """Decides with the stated effects again."""
         current = await self._store.in_force()
-        if current == STATED:
+        if current.number == STATED:
             return wire.WithdrawPolicyResponse()
-        await self._store.release(STATED, _micros(request.decision_time))
+        await self._store.release(Release(STATED), _micros(request.decision_time))
         self._in_force.effects = None
-        log.info("policy withdrawn", policy=_name(current))
-        return wire.WithdrawPolicyResponse(withdrawn=_name(current))
+        log.info("policy withdrawn", policy=_name(current.number))
+        return wire.WithdrawPolicyResponse(withdrawn=_name(current.number))
 
     async def _trained(
         self, request: wire.TrainPolicyRequest, progress: Progress
@@ -138,7 +134,7 @@ class Training:
         )
         progress.update(wire.TrainPolicyMetadata(step="storing", share=1.0))
         number = await self._store.add(body, effects)
-        version = _message(Kept(number, body, effects), STATED)
+        version = _message(Kept(number, body, effects), Release(STATED))
         verdict = policy_pb2.LearnedVerdict.Name(version.verdict)
         log.info("policy learned", policy=version.name, verdict=verdict, decisions=version.decisions)
         return version
@@ -153,14 +149,48 @@ def trained_in_worker(
     return trained(url, body, {name: Stated(*each) for name, each in stated.items()}, margin)
 
 
+async def kept_version(store: PolicyStore, name: str) -> Kept:
+    """The version of this name.
+
+    Raises:
+        NotFound: Reason POLICY_VERSION_NOT_FOUND.
+    """
+    number = name.removeprefix("policies/")
+    kept = await store.get(int(number)) if number.isdecimal() and len(number) < 10 else None
+    if kept is None:
+        raise NotFound(name, "take a name from ListPolicyVersions", reason="POLICY_VERSION_NOT_FOUND")
+    return kept
+
+
+def _override(kept: Kept, reason: str) -> str:
+    """Why a version is released against its verdict; nothing where the verdict allows it.
+
+    Raises:
+        FailedPrecondition: Reason NOT_SURELY_BETTER.
+    """
+    version = policy_pb2.PolicyVersion.FromString(kept.body)
+    if version.verdict == policy_pb2.LEARNED_VERDICT_PERSONAL:
+        return ""
+    if not reason:
+        verdict = policy_pb2.LearnedVerdict.Name(version.verdict).removeprefix("LEARNED_VERDICT_")
+        message = (
+            f"the verdict of {_name(kept.number)} is {verdict}: choosing by it brings at least {version.gain_low:+.4g} a decision beside "
+            "the best simple way (95 %), which is not above 0; stay with what is in force, learn again when more decisions have "
+            "results, or say in override_reason why to release it all the same"
+        )
+        raise FailedPrecondition("NOT_SURELY_BETTER", message)
+    return reason
+
+
 def _effects(kept: Kept) -> EffectsInForce:
     return EffectsInForce(_name(kept.number), read(kept.effects))
 
 
-def _message(kept: Kept, current: int) -> policy_pb2.PolicyVersion:
+def _message(kept: Kept, current: Release) -> policy_pb2.PolicyVersion:
     version = policy_pb2.PolicyVersion.FromString(kept.body)
     version.name = _name(kept.number)
-    version.in_force = kept.number == current
+    version.in_force = kept.number == current.number
+    version.override_reason = current.override_reason if version.in_force else ""
     return version
 
 

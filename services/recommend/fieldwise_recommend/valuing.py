@@ -17,8 +17,7 @@ from fieldwise_recommend.core.policy import Policy
 from fieldwise_recommend.core.ranking import Offer
 from fieldwise_recommend.core.values import baseline, worth_before_prices
 from fieldwise_recommend.decide import check
-from fieldwise_recommend.measured_effects import look_up_effects
-from fieldwise_recommend.pairing import look_up
+from fieldwise_recommend.looking_up import look_up
 from fieldwise_recommend.ruling import case_of
 
 _TURN: Final = 64
@@ -56,8 +55,8 @@ class Valuer:
         inputs.contact.ClearField("quiet")
         contact = terms_of(inputs)
         look_up(inputs, self._in_force)
-        look_up_effects(inputs, self._in_force.effects, catalogue)
-        case = case_of(inputs, catalogue)
+        inputs.ClearField("measured_effects")
+        case = case_of(inputs, catalogue, self._in_force.effects)
         self._in_force.sample.see(inputs.customer, case.situation)
         alone = baseline(case.situation)
         for offer in case.offers:

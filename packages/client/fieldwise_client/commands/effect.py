@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +11,7 @@ import typer
 from fieldwise_client.baseline_files import read_baseline
 from fieldwise_client.commands.customers import Json, json_line, json_text
 from fieldwise_client.commands.faults import client_for, faults_told
+from fieldwise_client.commands.moments import utc
 from fieldwise_client.commands.up import Data
 from fieldwise_client.supervisor.layout import DEFAULT_DATA
 from fieldwise_client.wording.effect import effect_lines
@@ -49,8 +50,8 @@ def report(
     """What was caused: treated against left alone, single actions, new customers, churn, predictions, reps, cohorts."""
     with faults_told(), client_for(data) as client:
         found = client.report_effect(
-            start=_utc(start),
-            end=_utc(end),
+            start=utc(start),
+            end=utc(end),
             action=action,
             rep=rep,
             baseline=baseline,
@@ -88,7 +89,3 @@ def baselines(as_json: Json = False, data: Data = Path(DEFAULT_DATA)) -> None:
         for each in client.baselines():
             told = f"{each.name}  {each.display_name}  {each.rows} rows of {each.customers} customers"
             typer.echo(json_line(each) if as_json else told)
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.replace(tzinfo=UTC)

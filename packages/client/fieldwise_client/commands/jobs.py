@@ -37,7 +37,8 @@ def run(
         str,
         typer.Argument(
             help="train-models, refresh-models, solve-prices, carry-outcomes, fit-segments, fit-lifecycle, measure-accuracy, "
-            "resolve-identities, report-tags, apply-retention, measure-results, learn-pairs, finish-erasures or decide-for-all."
+            "resolve-identities, report-tags, apply-retention, measure-results, learn-pairs, learn-next, learn-answers, "
+            "finish-erasures or decide-for-all."
         ),
     ],
     data: Data = Path(DEFAULT_DATA),

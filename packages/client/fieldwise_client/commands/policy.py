@@ -15,7 +15,7 @@ from fieldwise_client.commands import policy_versions
 from fieldwise_client.commands.customers import Json, json_text
 from fieldwise_client.commands.faults import client_for, faults_told
 from fieldwise_client.commands.up import Data
-from fieldwise_client.policy_requests import policy
+from fieldwise_client.policy_requests import learned_policy, policy
 from fieldwise_client.supervisor.layout import DEFAULT_DATA
 
 LEGEND = (
@@ -47,9 +47,11 @@ def register(app: typer.Typer) -> None:
 
 
 def parsed(text: str) -> policy_pb2.PolicyToEvaluate:
-    """``actions/coupon if p_buy < 0.5; actions/email`` as a policy; nothing, or ``none``, leaves everybody alone."""
+    """``actions/coupon if p_buy < 0.5; actions/email``, ``policies/3`` or ``logged`` as a policy; nothing, or ``none``: alone."""
     if text.strip() == "logged":
         return policy_pb2.PolicyToEvaluate(as_logged=True)
+    if text.strip().startswith("policies/"):
+        return learned_policy(text.strip())
     parts = [part.strip() for part in text.split(";") if part.strip() not in ("", "none")]
     return policy(*[_rule(part) for part in parts])
 
@@ -64,7 +66,7 @@ def evaluate(
     policies: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Policies such as 'coupon if p_buy < 0.5; email', 'none' or 'logged'. Default: each action for everybody."
+            help="Policies such as 'coupon if p_buy < 0.5; email', 'policies/3', 'none' or 'logged'. Default: each action for everybody."
         ),
     ] = None,
     since: Annotated[datetime | None, typer.Option(help="Decisions from this moment on (UTC).")] = None,

@@ -58,11 +58,14 @@ def list_versions(as_json: Json = False, data: Data = Path(DEFAULT_DATA)) -> Non
 
 def release(
     version: Annotated[str, typer.Argument(help="Such as policies/3, or 3; an earlier one to go back.")],
+    override_reason: Annotated[
+        str, typer.Option(help="Why to release it although it does not surely beat simple ways; it is kept.")
+    ] = "",
     data: Data = Path(DEFAULT_DATA),
 ) -> None:
     """Decide with the effects that a version measured from now on."""
     with faults_told(), client_for(data) as client:
-        typer.echo(line(client.release_policy(version)))
+        typer.echo(line(client.release_policy(version, override_reason=override_reason)))
 
 
 def withdraw(data: Data = Path(DEFAULT_DATA)) -> None:
@@ -78,7 +81,8 @@ def line(version: policy_pb2.PolicyVersion) -> str:
     said = f"{_SAYS.get(version.verdict, 'unknown')}{f': {what}' if what else ''}"
     mark = "in force" if version.in_force else "candidate"
     day = version.create_time.ToDatetime().date()
-    return f"{version.name:<14} {mark:<10} {day} {version.decisions:>9,} decisions  {said}"
+    why = f" (released all the same: {version.override_reason})" if version.override_reason else ""
+    return f"{version.name:<14} {mark:<10} {day} {version.decisions:>9,} decisions  {said}{why}"
 
 
 def page(version: policy_pb2.PolicyVersion) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +13,7 @@ import typer
 from fieldwise.forecast.v1 import series_service_pb2 as series
 from fieldwise_client.commands.customers import Json, json_line, json_text
 from fieldwise_client.commands.faults import client_for, faults_told
+from fieldwise_client.commands.moments import utc
 from fieldwise_client.commands.up import Data
 from fieldwise_client.names import short
 from fieldwise_client.progress import Progress
@@ -271,7 +272,3 @@ def line(one: series.SeriesSet) -> str:
     ends = [moment.ToJsonString()[:10] for moment in (one.first_period, one.last_period)]
     until = f"{ends[0]} to {ends[1]}" if one.HasField("last_period") else "no observations"
     return f"{one.name:<32} {one.measure} by {frequency}, {levels}: {one.series:,} series, {until}"
-
-
-def utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC)

@@ -16,7 +16,7 @@ _SHARES = frozenset({"p", "share", "lift", "spend_lift", "probability"})
 MOST_CHARACTERS = 140
 _NAME = 24
 _PER_ONE = frozenset({"per_unit", "per_slot"})
-_COUNTS = frozenset({"days", "gap", "usual_gap", "purchase_days", "minutes", "rejected"})
+_COUNTS = frozenset({"days", "gap", "usual_gap", "purchase_days", "minutes", "rejected", "window"})
 
 
 def reason_text(

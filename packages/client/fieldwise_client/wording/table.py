@@ -38,6 +38,17 @@ REASONS: Mapping[str, Words] = {
         "{confidence} of those who buy {given} buy {category} within {window} days too, {lift} times as often as by chance.",
         "购买 {given} 的人中有 {confidence} 在 {window} 天内也购买 {category}，是随机情形的 {lift} 倍。",
     ),
+    "NEXT_REPEAT": Words(
+        "Buys {category} within {window} days with probability {p}: did on {purchase_days} days, last {days} days ago.",
+        "{window} 天内购买 {category} 的概率为 {p}：曾在 {purchase_days} 天购买，最近一次在 {days} 天前。",
+    ),
+    "NEXT_NEW": Words(
+        "Never bought {category}; does within {window} days with probability {p}.",
+        "从未购买 {category}；{window} 天内购买的概率为 {p}。",
+    ),
+    "LIKE_HABIT": Words(
+        "What speaks most for {category}: buys {given}.", "最支持 {category} 的依据：购买 {given}。"
+    ),
     "BIRTHDAY_NEAR": Words("Has a birthday in {days} days.", "{days} 天后生日。"),
     "BEST_SPEND": Words("Has spent {total} so far.", "至今已消费 {total}。"),
     "LOYAL": Words("Has bought on {purchase_days} days so far.", "至今已在 {purchase_days} 天有购买。"),
@@ -91,6 +102,7 @@ REJECTIONS: Mapping[str, Words] = {
     "NO_PRICES": Words("no price for {fact}", "{fact} 无价格"),
     "CHANNEL_NOT_OFFERED": Words("channel not offered", "渠道未开放"),
     "NO_CATEGORY": Words("no product to name", "无可推荐产品"),
+    "NO_SHOP_OPEN": Words("no shop nearby is open then", "届时附近无门店营业"),
     "NOT_VALID_NOW": Words("not valid at this time", "当前不在有效期"),
     "COLD_START": Words("customer not known yet", "客户尚无资料"),
     "OPTED_OUT": Words("asked not to be contacted", "客户要求不再联系"),
@@ -105,6 +117,10 @@ REJECTIONS: Mapping[str, Words] = {
 ACTIONS: Mapping[str, Words] = {
     "leave-alone": Words("Leave the customer alone", "不打扰客户"),
     "email-repeat": Words("E-mail about the product that is due again", "发邮件提醒补货"),
+    "email-habit": Words(
+        "E-mail about what the customer is likeliest to buy next", "发邮件推荐最可能再购的品类"
+    ),
+    "email-near-shop": Words("E-mail that invites to the shop nearby", "发邮件邀请到附近门店"),
     "email-new": Words("E-mail about a category new to the customer", "发邮件推荐新品类"),
     "email-companion": Words("E-mail about what goes with the last purchase", "发邮件推荐搭配品类"),
     "email-birthday": Words("E-mail for the birthday that is near", "发送生日邮件"),
@@ -155,6 +171,8 @@ LABELS: Mapping[str, Words] = {
     "who": Words("who", "执行人"),
     "when": Words("when", "时间"),
     "about": Words("about", "关于"),
+    "via": Words("via", "渠道"),
+    "where": Words("where", "地点"),
     "nobody": Words("nobody needs to", "无需人工"),
     "why": Words("Why", "原因"),
     "money": Words("The money, in {currency} over 28 days", "28 天内的账目（{currency}）"),
@@ -162,6 +180,10 @@ LABELS: Mapping[str, Words] = {
     "effect": Words("the action adds", "该动作增加"),
     "margin": Words("of which margin, at {margin}", "其中毛利（{margin}）"),
     "cost": Words("cost of the action", "动作成本"),
+    "coupon_cost": Words(
+        "cost of the action; its coupon of {face} is redeemed with {chance}",
+        "动作成本；{face} 优惠券的核销概率为 {chance}",
+    ),
     "price_hour": Words("{use} min of {rep}, at {price} an hour", "{rep} 的 {use} 分钟（每小时 {price}）"),
     "price_unit": Words("{use} of {resource}, at {price} each", "{resource} {use}（单价 {price}）"),
     "value": Words("value", "价值"),

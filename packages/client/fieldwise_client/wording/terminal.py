@@ -78,8 +78,13 @@ def _errand(decision: Decision, lang: str) -> Iterator[str]:
     facts = [(_label("who", lang), who)]
     if decision.best_time:
         facts.append((_label("when", lang), _moment(decision.best_time)))
+    if decision.channel:
+        facts.append((_label("via", lang), decision.channel))
     if chosen and chosen.category:
-        facts.append((_label("about", lang), chosen.category))
+        others = [each.category for each in chosen.recommended if each.category != chosen.category]
+        facts.append((_label("about", lang), ", ".join((chosen.category, *others))))
+    if chosen and chosen.shop:
+        facts.append((_label("where", lang), f"{chosen.shop.title} ({chosen.shop.km:.1f} km)"))
     yield "  " + "     ".join(f"{name}  {fact}" for name, fact in facts)
 
 
@@ -137,7 +142,11 @@ def account_lines(account: MoneyAccount, lang: str = "en") -> list[tuple[str, in
     them must not find a cent missing.
     """
     margin = _label("margin", lang, margin=number_text("share", account.margin))
-    lines = [(margin, account.effect_times_margin.micros), (_label("cost", lang), -account.cost.micros)]
+    cost = _label("cost", lang)
+    if account.coupon is not None:
+        chance = number_text("p", account.coupon.redemption_probability)
+        cost = _label("coupon_cost", lang, face=f"{account.coupon.face_value.amount:,.2f}", chance=chance)
+    lines = [(margin, account.effect_times_margin.micros), (cost, -account.cost.micros)]
     lines += [(_price_label(price, lang), -price.paid.micros) for price in account.prices]
     cents = rounded_to_sum([micros for _, micros in lines], 10_000)
     return [(label, amount) for (label, _), amount in zip(lines, cents, strict=True)]

@@ -52,6 +52,7 @@ class PlainFacts(NamedTuple):
     birth_year_band: int
     gender: str
     place: str
+    time_zone: str
 
 
 class CategoryState:
@@ -154,7 +155,8 @@ class State:
     def plain(self) -> PlainFacts:
         """What is known of the person without anything personal being opened."""
         month, day, band = self.fact("birth") or (0, 0, 0)
-        return PlainFacts(month, day, band, self.fact("gender") or "", self.fact("place") or "")
+        texts = (self.fact(name) or "" for name in ("gender", "place", "time_zone"))
+        return PlainFacts(month, day, band, *texts)
 
     def add(
         self,

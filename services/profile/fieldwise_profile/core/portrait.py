@@ -14,7 +14,7 @@ from fieldwise_profile.core.fold import UNKNOWN_CATEGORY, CategoryState, State
 from fieldwise_profile.core.rhythm import RHYTHM_PURCHASE_DAYS, quantile, silence_after_days
 
 INTERESTS: Final = 10
-POPULAR: Final = 3
+POPULAR: Final = 10
 USUAL_HOUR_PURCHASE_DAYS: Final = 5
 # A picture without news for this long may be of somebody who has changed.
 STALE_DAYS: Final = 90

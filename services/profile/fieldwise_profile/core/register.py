@@ -70,6 +70,7 @@ _BUILT_IN: Final = (
     Field("identification.birth_year_band", False, _PLAIN, 0, "plain by design: five years wide"),
     Field("identification.gender", False, _PLAIN, 0, "plain by design: segments read it"),
     Field("identification.place", False, _PLAIN, 0, "plain by design: three characters of the postal code"),
+    Field("identification.time_zone", False, _PLAIN, 0, "plain by design: nobody is called at night"),
     Field("search.query", True, (Purpose.DECISION, *_TEXTS), 0, "what he looks for"),
     Field("message.text", True, _TEXTS, 0, "to serve him who wrote"),
     Field("visit.note", True, _TEXTS, 0, "to serve him at the next visit"),

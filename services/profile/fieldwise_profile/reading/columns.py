@@ -182,13 +182,14 @@ def _satisfaction(said: event_pb2.Satisfaction) -> dict[str, Any]:
 
 
 def _identification(stated: event_pb2.Identification) -> dict[str, Any]:
-    fields = {field.name: value for field, value in stated.ListFields()}
+    fields = {field.name: value for field, value in stated.ListFields() if field.name != "time_zone"}
     return {
         "kind": int(Kind.IDENTIFICATION),
         "details": _details(
             birth=_birth(stated.birth_date),
             gender=stated.gender,
             place=stated.postcode.strip()[:PLACE_CHARACTERS].upper(),
+            time_zone=stated.time_zone,
         ),
         "personal": personal_json(**fields),
     }

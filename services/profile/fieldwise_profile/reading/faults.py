@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
+from zoneinfo import available_timezones
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -146,10 +148,19 @@ def _satisfaction_faults(said: event_pb2.Satisfaction) -> Iterator[Violation]:
         yield Violation.of("satisfaction.score", said.score, remedy)
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """Names of the IANA database; they are read from files."""
+    return frozenset(available_timezones())
+
+
 def _identification_faults(stated: event_pb2.Identification) -> Iterator[Violation]:
     if not stated.ListFields():
         names = ", ".join(field.name for field in stated.DESCRIPTOR.fields)
         yield Violation("identification", "nothing", f"set at least one of {names}")
+    if stated.time_zone and stated.time_zone not in _zones():
+        remedy = "give a name of the IANA database, such as Asia/Shanghai"
+        yield Violation.of("identification.time_zone", stated.time_zone, remedy)
 
 
 def _consent_faults(consent: event_pb2.Consent) -> Iterator[Violation]:

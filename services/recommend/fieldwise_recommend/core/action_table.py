@@ -14,6 +14,7 @@ from fieldwise_recommend.core.catalogue import (
     RESOURCE_KINDS,
     SUBJECTS,
     WHENS,
+    WHERES,
     Action,
     Effect,
 )
@@ -40,6 +41,7 @@ _ACTION_FIELDS: Final = _TREATED | frozenset(
         "owner",
         "playbook",
         "treatments",
+        "where",
     }
     | {"valid_from", "valid_until", *RULES}
 )
@@ -121,6 +123,7 @@ def _shared(read: Reading, table: Table, at: str, family: str) -> dict[str, Any]
         "irreversible": irreversible,
         "owner": read.text(table, "owner", at, default=""),
         "playbook": read.text(table, "playbook", at, default=""),
+        "where": read.word(table, "where", at, WHERES),
         "valid_from": begin,
         "valid_until": end,
     }
@@ -141,6 +144,9 @@ def _treated(read: Reading, table: Table, at: str, redemption: float, shared: Ma
         effect=_effect(read, read.table(table, "effect", at), at + "effect."),
         placement=read.text(table, "placement", at, default=""),
         when=read.word(table, "when", at, WHENS),
+        coupon=round(coupon * _MILLION),
+        coupon_cost=round(coupon * redemption * _MILLION),
+        redemption=redemption if coupon else 0.0,
         **shared,
     )
 

@@ -17,12 +17,16 @@ REP_MINUTES: Final = "rep-minutes"
 COUPON_MONEY: Final = "coupon-money"
 EMAIL_SLOTS: Final = "email-slots"
 RESOURCE_KINDS: Final = (REP_MINUTES, COUPON_MONEY, EMAIL_SLOTS)
-# What an action can be about: a category due to be bought again, a popular one the customer never bought, or one that goes with what he
-# bought last.
+# What an action can be about: a category due to be bought again, one the customer never bought, one that goes with what he bought last, or
+# those of his that he is likeliest to buy next.
 RESTOCK: Final = "restock"
 UNBOUGHT: Final = "unbought"
 COMPANION: Final = "companion"
-SUBJECTS: Final = ("", RESTOCK, UNBOUGHT, COMPANION)
+HABIT: Final = "habit"
+SUBJECTS: Final = ("", RESTOCK, UNBOUGHT, COMPANION, HABIT)
+# Where an action sends him: to the nearest shop that is open when it is carried out.
+NEAR_SHOP: Final = "near-shop"
+WHERES: Final = ("", NEAR_SHOP)
 # When an action is best carried out; empty is the hour of most of his purchases.
 WHENS: Final = ("",)
 ASSUMED: Final = "assumed"
@@ -67,6 +71,11 @@ class Action:
         irreversible: It cannot be taken back, so chance never chooses it.
         playbook: What it is part of, such as `win-back`.
         when: When it is best carried out, one of WHENS.
+        where: Where it sends him, one of WHERES.
+        coupon: Face value of its coupon in micros; 0 without one.
+        coupon_cost: What of ``cost`` is the coupon's: ``coupon`` x ``redemption``.
+        redemption: Probability that the coupon is redeemed.
+        redemption_basis: ``assumed`` for the catalogue's share, else what measured it.
     """
 
     name: str
@@ -88,6 +97,11 @@ class Action:
     irreversible: bool = False
     playbook: str = ""
     when: str = ""
+    where: str = ""
+    coupon: int = 0
+    coupon_cost: int = 0
+    redemption: float = 0.0
+    redemption_basis: str = ASSUMED
     # Asked several times in each decision.
     is_leave_alone: bool = field(init=False)
     is_bounded: bool = field(init=False)  # in time

@@ -11,6 +11,11 @@ LAST_HOUR: Final = 19
 _FALLBACK_HOUR: Final = 10
 
 
+def is_decent(hour: int | None) -> bool:
+    """Whether it is known and an hour at which anybody may be reached."""
+    return hour is not None and FIRST_HOUR <= hour <= LAST_HOUR
+
+
 def best_time(now: int, usual_hour: int | None) -> int:
     """The next time it is his usual hour, if that is a decent one (9 to 19 UTC), else 10:00 of the next day.
 
@@ -21,7 +26,7 @@ def best_time(now: int, usual_hour: int | None) -> int:
         Seconds since 1970, on the full hour, later than ``now``.
     """
     midnight = now - now % _DAY
-    if usual_hour is None or not FIRST_HOUR <= usual_hour <= LAST_HOUR:
+    if usual_hour is None or not is_decent(usual_hour):
         return midnight + _DAY + _FALLBACK_HOUR * _HOUR
     today = midnight + usual_hour * _HOUR
     return today if today > now else today + _DAY

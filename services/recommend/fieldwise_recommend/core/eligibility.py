@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from fieldwise_recommend.core.catalogue import (
     COMPANION,
+    HABIT,
     NO_CHANNEL,
     REP_MINUTES,
     RESTOCK,
@@ -103,6 +104,8 @@ def subject_of(action: Action, situation: Situation) -> str:
         return situation.popular.category
     if action.about == COMPANION and situation.companion is not None:
         return situation.companion.category
+    if action.about == HABIT and situation.repeats:
+        return situation.repeats[0].category
     return ""
 
 

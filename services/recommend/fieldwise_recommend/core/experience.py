@@ -53,7 +53,6 @@ class Experience:
         purchase_days: In the window; NaN likewise.
         flags: Bits of the result (core.results); 0 without one.
         said: By kind (KINDS): such an outcome came of it.
-        claimed: Money that outcomes claim for it, in currency units.
         score: How satisfied he said he is, 1 to 5; NaN when he did not.
         acted_after: Hours from the decision to the first word that it was acted on; NaN without one.
     """
@@ -81,7 +80,6 @@ class Experience:
     money_before: Floats
     purchase_days: Floats
     flags: Ints
-    claimed: Floats
     score: Floats
     acted_after: Floats
     facts: Mapping[str, Floats] = field(default_factory=dict)

@@ -10,11 +10,16 @@ from fieldwise_recommend.core.situation import Price
 
 
 class Hold(NamedTuple):
-    """What one decision set aside: nothing is held twice for the same customer and action in a period."""
+    """What one decision set aside: nothing is held twice for the same customer and action in a period.
+
+    Args:
+        more: Another decision had set aside less for them: the action takes more now, or another rep's minutes.
+    """
 
     customer: str
     action: str
     uses: Uses
+    more: bool = False
 
 
 class Ledger:
@@ -23,7 +28,7 @@ class Ledger:
     def __init__(self, held: Iterable[Hold] = ()) -> None:
         """Args: held: What is durable already; it is never released."""
         self._reserved: dict[str, float] = {}
-        self._holders: dict[tuple[str, str], int] = {}
+        self._held: dict[tuple[str, str], tuple[int, Uses]] = {}
         for hold in held:
             self.reserve(hold)
 
@@ -35,24 +40,35 @@ class Ledger:
     def left(self, resource: str, capacity: float) -> float:
         return capacity - self._reserved.get(resource, 0.0)
 
-    def holds(self, customer: str, action: str) -> bool:
-        return (customer, action) in self._holders
+    def holds(self, customer: str, action: str, uses: Uses) -> bool:
+        """Whether as much as that is set aside for them."""
+        known = self._held.get((customer, action))
+        return known is not None and _larger(known[1], uses) == known[1]
 
-    def reserve(self, hold: Hold) -> None:
-        """Sets aside, unless the same was set aside before; each call wants one `release` if its decision fails."""
+    def reserve(self, hold: Hold) -> Hold:
+        """Sets aside what was not set aside before for the same; each call wants one `release` if its decision fails.
+
+        Returns:
+            All that is set aside for them now.
+        """
         key = (hold.customer, hold.action)
-        holders = self._holders.get(key, 0)
-        self._holders[key] = holders + 1
-        if not holders:
-            self._add(hold.uses, 1.0)
+        holders, before = self._held.get(key, (0, ()))
+        uses = _larger(before, hold.uses)
+        self._held[key] = (holders + 1, uses)
+        if uses == before:
+            return hold._replace(uses=before)
+        self._add(before, -1.0)
+        self._add(uses, 1.0)
+        return hold._replace(uses=uses, more=holders > 0)
 
     def release(self, hold: Hold) -> None:
         """Takes back one `reserve`; the things are free again when no decision holds them."""
         key = (hold.customer, hold.action)
-        self._holders[key] -= 1
-        if not self._holders[key]:
-            del self._holders[key]
-            self._add(hold.uses, -1.0)
+        holders, uses = self._held.pop(key)
+        if holders > 1:
+            self._held[key] = (holders - 1, uses)
+        else:
+            self._add(uses, -1.0)
 
     def shortages(self, wanted: Iterable[Uses], prices: Mapping[str, Price]) -> dict[str, float]:
         """What is left of each priced resource that has too little for one of the wanted uses."""
@@ -67,3 +83,13 @@ class Ledger:
     def _add(self, uses: Uses, sign: float) -> None:
         for resource, amount in uses:
             self._reserved[resource] = self._reserved.get(resource, 0.0) + sign * amount
+
+
+def _larger(held: Uses, wanted: Uses) -> Uses:
+    """Of each resource the larger use."""
+    if held == wanted or not held:
+        return wanted
+    most = dict(held)
+    for resource, amount in wanted:
+        most[resource] = max(amount, most.get(resource, 0.0))
+    return tuple(most.items())

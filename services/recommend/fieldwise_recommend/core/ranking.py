@@ -11,12 +11,14 @@ from fieldwise_recommend.core.choice import Options, choose, explores, probabili
 from fieldwise_recommend.core.contact_policy.terms import Terms
 from fieldwise_recommend.core.eligibility import Rejection, misfit, unaffordable, uses_of
 from fieldwise_recommend.core.facts import values_of
-from fieldwise_recommend.core.situation import Chance, Situation, Supply
+from fieldwise_recommend.core.situation import Chance, ShopNear, Situation, Supply
 from fieldwise_recommend.core.values import Account, account, baseline
 
 _FIRST: Final = itemgetter(0)
 # The customer is in the action's own control group.
 CAMPAIGN_CONTROL: Final = "CAMPAIGN_CONTROL"
+# No shop near him is open when the action would be carried out, or none is near.
+NO_SHOP_OPEN: Final = "NO_SHOP_OPEN"
 
 
 class Offer(NamedTuple):
@@ -92,6 +94,8 @@ def decide(
             refused.append(Rejection(action.name, CAMPAIGN_CONTROL))
             continue
         refusal = None if contact is None else contact.refusal(action)
+        if refusal is None and action.where and shop_of(action, situation, contact) is None:
+            refusal = Rejection(action.name, NO_SHOP_OPEN)
         if refusal is None and uses:
             refusal = unaffordable(action, uses, supply)
         if refusal is not None:
@@ -111,6 +115,18 @@ def decide(
     )
     chosen = candidates[choose(options, chance)]
     return Ruling(candidates, chosen, tuple(refused), chance.control_group, explores(options, chance))
+
+
+def moment_of(action: Action, situation: Situation, contact: Terms | None) -> int:
+    """When the action would be carried out, in seconds since 1970."""
+    wished = situation.time_of(action.channel)
+    return wished if contact is None else contact.time_for(action, wished)
+
+
+def shop_of(action: Action, situation: Situation, contact: Terms | None) -> ShopNear | None:
+    """The nearest shop that is open when the action would be carried out; None when there is none."""
+    moment = moment_of(action, situation, contact) if situation.shops else 0
+    return next((shop for shop in situation.shops if shop.open_at(moment)), None)
 
 
 def _options(valued: list[tuple[int, Offer, Account]], dearest: int | None) -> Options:

@@ -20,12 +20,29 @@ _NEAR_DAYS: Final = 14
 _GOOD_SPEND: Final = 500.0
 
 
+class Source(NamedTuple):
+    """The customer's events before the decision that a fact rests on: of these kinds and, where one is named, this category."""
+
+    kinds: tuple[str, ...]
+    category: str = ""
+
+
+_BOUGHT: Final = Source(("purchase",))
+_REACHED: Final = Source(("contact", "mailing"))
+_STATED: Final = Source(("identification",))
+
+
+def _of(category: str) -> Source:
+    return Source(_BOUGHT.kinds, category)
+
+
 class Reason(NamedTuple):
-    """A code and the numbers and words that its sentence needs."""
+    """A code, the numbers and words that its sentence needs, and where a fact about the customer comes from."""
 
     code: str
     numbers: Mapping[str, float]
     words: Mapping[str, str] = {}
+    source: Source | None = None
 
 
 def _silent_days(situation: Situation) -> Reason | None:
@@ -33,12 +50,13 @@ def _silent_days(situation: Situation) -> Reason | None:
     gap = situation.facts.get("usual_gap_days")
     if days is None or gap is None or days <= gap:
         return None
-    return Reason("SILENT_DAYS", {"days": round(days, 1), "usual_gap": round(gap, 1)})
+    numbers = {"days": round(days, 1), "usual_gap": round(gap, 1)}
+    return Reason("SILENT_DAYS", numbers, source=_BOUGHT)
 
 
 def _usual_gap(situation: Situation) -> Reason | None:
     gap = situation.facts.get("usual_gap_days")
-    return None if gap is None else Reason("USUAL_GAP", {"days": round(gap, 1)})
+    return None if gap is None else Reason("USUAL_GAP", {"days": round(gap, 1)}, source=_BOUGHT)
 
 
 def _likely_to_buy(situation: Situation) -> Reason | None:
@@ -62,16 +80,44 @@ def _restock_due(situation: Situation) -> Reason | None:
     due = situation.restock
     if due is None or due.days < due.gap:
         return None
-    return Reason(
-        "RESTOCK_DUE", {"days": round(due.days, 1), "gap": round(due.gap, 1)}, {"category": due.category}
-    )
+    numbers = {"days": round(due.days, 1), "gap": round(due.gap, 1)}
+    return Reason("RESTOCK_DUE", numbers, {"category": due.category}, _of(due.category))
 
 
 def _popular_unbought(situation: Situation) -> Reason | None:
     popular = situation.popular
     if popular is None:
         return None
-    return Reason("POPULAR_UNBOUGHT", {"share": round(popular.share, 4)}, {"category": popular.category})
+    numbers, words = {"share": round(popular.share, 4)}, {"category": popular.category}
+    return Reason("POPULAR_UNBOUGHT", numbers, words, _of(popular.category))
+
+
+def _next_repeat(situation: Situation) -> Reason | None:
+    if not situation.repeats:
+        return None
+    first = situation.repeats[0]
+    numbers = {
+        "p": round(first.probability, 4),
+        "window": float(first.window),
+        "purchase_days": float(first.days),
+        "days": round(first.since, 1),
+    }
+    return Reason("NEXT_REPEAT", numbers, {"category": first.category}, _of(first.category))
+
+
+def _next_new(situation: Situation) -> Reason | None:
+    if not situation.discoveries:
+        return None
+    first = situation.discoveries[0]
+    numbers = {"p": round(first.probability, 4), "window": float(first.window)}
+    return Reason("NEXT_NEW", numbers, {"category": first.category}, _of(first.category))
+
+
+def _like_habit(situation: Situation) -> Reason | None:
+    if not situation.discoveries or not situation.discoveries[0].given:
+        return None
+    first = situation.discoveries[0]
+    return Reason("LIKE_HABIT", {}, {"category": first.category, "given": first.given}, _of(first.given))
 
 
 def _bought_together(situation: Situation) -> Reason | None:
@@ -83,27 +129,36 @@ def _bought_together(situation: Situation) -> Reason | None:
         "lift": round(companion.lift, 2),
         "window": float(companion.window),
     }
-    return Reason("BOUGHT_TOGETHER", numbers, {"category": companion.category, "given": companion.given})
+    words = {"category": companion.category, "given": companion.given}
+    return Reason("BOUGHT_TOGETHER", numbers, words, _of(companion.given))
 
 
 def _birthday_near(situation: Situation) -> Reason | None:
     days = situation.facts.get("days_to_birthday")
-    return None if days is None or days > _NEAR_DAYS else Reason("BIRTHDAY_NEAR", {"days": days})
+    if days is None or days > _NEAR_DAYS:
+        return None
+    return Reason("BIRTHDAY_NEAR", {"days": days}, source=_STATED)
 
 
 def _best_spend(situation: Situation) -> Reason | None:
     spend = situation.facts.get("total_spend")
-    return None if spend is None or spend < _GOOD_SPEND else Reason("BEST_SPEND", {"total": round(spend, 2)})
+    if spend is None or spend < _GOOD_SPEND:
+        return None
+    return Reason("BEST_SPEND", {"total": round(spend, 2)}, source=_BOUGHT)
 
 
 def _loyal(situation: Situation) -> Reason | None:
     days = situation.facts.get("purchase_days")
-    return None if days is None or days < _LOYAL_DAYS else Reason("LOYAL", {"purchase_days": days})
+    if days is None or days < _LOYAL_DAYS:
+        return None
+    return Reason("LOYAL", {"purchase_days": days}, source=_BOUGHT)
 
 
 def _days_since_contact(situation: Situation) -> Reason | None:
     days = situation.facts.get("days_since_contact")
-    return None if days is None else Reason("DAYS_SINCE_CONTACT", {"days": round(days, 1)})
+    if days is None:
+        return None
+    return Reason("DAYS_SINCE_CONTACT", {"days": round(days, 1)}, source=_REACHED)
 
 
 def _expected_spend(situation: Situation) -> Reason | None:
@@ -120,6 +175,9 @@ _OF_CUSTOMER: Final[Mapping[str, Callable[[Situation], Reason | None]]] = {
     "RESTOCK_DUE": _restock_due,
     "POPULAR_UNBOUGHT": _popular_unbought,
     "BOUGHT_TOGETHER": _bought_together,
+    "NEXT_REPEAT": _next_repeat,
+    "NEXT_NEW": _next_new,
+    "LIKE_HABIT": _like_habit,
     "BIRTHDAY_NEAR": _birthday_near,
     "BEST_SPEND": _best_spend,
     "LOYAL": _loyal,

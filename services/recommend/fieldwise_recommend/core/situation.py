@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 # Names of facts and their units. A fact that is not known is absent from Situation.facts.
 FACTS: Final[Mapping[str, str]] = {
@@ -60,6 +60,37 @@ class Companion:
     window: int
 
 
+class NextUp(NamedTuple):
+    """A category that he buys within ``window`` days with a probability.
+
+    Args:
+        days: Days on which he bought it, the last ``since`` days ago; 0 of one that he never bought.
+        share: Share of active customers who bought it lately; of one that he never bought.
+        given: What he buys that speaks most for one that he never bought; empty when nothing does.
+    """
+
+    category: str
+    probability: float
+    window: int
+    days: int = 0
+    since: float = 0.0
+    share: float = 0.0
+    given: str = ""
+
+
+class ShopNear(NamedTuple):
+    """A shop, how far it is, and when it is open: (start, end) in seconds since 1970, by start."""
+
+    name: str
+    title: str
+    km: float
+    open: tuple[tuple[int, int], ...]
+
+    def open_at(self, moment: int) -> tuple[int, int] | None:
+        """The span that holds the moment; None when it is closed then."""
+        return next((span for span in self.open if span[0] <= moment < span[1]), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Situation:
     """One customer at the moment of the decision.
@@ -79,6 +110,9 @@ class Situation:
         traits: What is known of him beside numbers, by the names of `facts.TRAITS`; None where it is not known.
         moment: The decision's time, seconds since 1970.
         general_channels: Channels through which he may get what is the same for everybody though his consent is withheld.
+        repeats: What he may buy next of what he bought before, likeliest first; ``discoveries`` of what he never bought.
+        times: When to reach him, by channel, seconds since 1970; the empty one is for all others.
+        shops: Near him, nearest first.
     """
 
     facts: Mapping[str, float]
@@ -98,6 +132,14 @@ class Situation:
     moment: int = 0
     general_channels: frozenset[str] = frozenset()
     companion: Companion | None = None
+    repeats: tuple[NextUp, ...] = ()
+    discoveries: tuple[NextUp, ...] = ()
+    times: Mapping[str, int] = field(default_factory=dict)
+    shops: tuple[ShopNear, ...] = ()
+
+    def time_of(self, channel: str) -> int:
+        """When to reach him through a channel."""
+        return self.times.get(channel) or self.times[""]
 
 
 @dataclass(frozen=True, slots=True)

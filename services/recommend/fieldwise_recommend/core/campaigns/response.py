@@ -93,12 +93,13 @@ def _buying_terms(standing: Standing, actions: Integers, count: int) -> Floats:
     moods = np.column_stack([standing.log_odds(), traits, traits**2, idle])
     # Weariness takes from buying where there is much of it; a linear part would take from it at the first mail.
     plain = [np.ones(len(idle)), *moods.T, standing.log_odds() ** 2, *np.square(loads).T, gone]
+    # Of every kind of contact together, as it fades soon and late.
+    weary = np.log1p(np.column_stack([loads[:, ::2].sum(axis=1), loads[:, 1::2].sum(axis=1)]))
     added = []
     for action in range(1, count):
         done = ((actions == action) & standing.reachable).astype(np.float64)
-        weary = np.log1p(loads[:, 2 * (action - 1)])
         # How traits and weariness go together: who answers much tires of much.
-        differs = np.column_stack([moods, weary, weary[:, None] * traits])
+        differs = np.column_stack([moods, weary, *(each[:, None] * traits for each in weary.T)])
         added += [done, *(done[:, None] * differs).T]
     return np.column_stack([*plain, *added])
 
@@ -106,7 +107,7 @@ def _buying_terms(standing: Standing, actions: Integers, count: int) -> Floats:
 def _terms_of_an_action(standing: Standing) -> int:
     """How many terms each action has: its average and what it differs by."""
     traits = int(standing.traits.shape[1])
-    return 1 + (2 + 2 * traits) + 1 + traits
+    return 1 + (2 + 2 * traits) + 2 * (1 + traits)
 
 
 def _leaving_terms(standing: Standing, actions: Integers, count: int) -> Floats:

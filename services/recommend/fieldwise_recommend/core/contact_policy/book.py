@@ -22,10 +22,11 @@ PLANNED, REACHED, ANSWERED = 0, 1, 2
 
 
 class Entry(NamedTuple):
-    """A contact and its state."""
+    """A contact, its state, and the decision that it is of: one that is decided several times stands here as often."""
 
     contact: Contact
     state: int = PLANNED
+    decision: str = ""
 
 
 class Remark(NamedTuple):
@@ -100,29 +101,51 @@ class Book:
             card.prune(moment)
         return card
 
-    def add(self, customer: str, contact: Contact, state: int = PLANNED) -> None:
-        self._cards.setdefault(customer, Card()).entries.append(Entry(contact, state))
+    def add(self, customer: str, contact: Contact, state: int = PLANNED, decision: str = "") -> None:
+        self._cards.setdefault(customer, Card()).entries.append(Entry(contact, state, decision))
 
-    def remove(self, customer: str, contact: Contact) -> None:
+    def remove(self, customer: str, contact: Contact, decision: str = "") -> None:
         """Takes back one `add`."""
         card = self._cards.get(customer)
         if card is None:
             return
-        gone = next((each for each in card.entries if each.contact == contact), None)
+        same = (each for each in card.entries if (each.contact, each.decision) == (contact, decision))
+        gone = next(same, None)
         if gone is not None:
             card.entries.remove(gone)
+        self._drop_if_empty(customer, card)
+
+    def cancel(self, customer: str, contact: Contact) -> list[str]:
+        """A planned contact does not take place, however often it was decided; those decisions."""
+        card = self._cards.get(customer)
+        if card is None:
+            return []
+        gone = [each for each in card.entries if each.contact == contact and each.state == PLANNED]
+        card.entries = [each for each in card.entries if each not in gone]
+        self._drop_if_empty(customer, card)
+        return [each.decision for each in gone]
+
+    def move(self, customer: str, contact: Contact, due: int, state: int) -> list[str]:
+        """A contact took place, at another time perhaps, or was answered; what is further on stays so.
+
+        Returns:
+            The decisions that it is of.
+        """
+        card = self._cards.get(customer)
+        if card is None:
+            return []
+        moved = contact._replace(due=due)
+        same = [each.contact in (contact, moved) for each in card.entries]
+        decisions = [each.decision for each, is_same in zip(card.entries, same, strict=True) if is_same]
+        card.entries = [
+            Entry(moved, max(each.state, state), each.decision) if is_same else each
+            for each, is_same in zip(card.entries, same, strict=True)
+        ]
+        return decisions
+
+    def _drop_if_empty(self, customer: str, card: Card) -> None:
         if not card.entries and not card.remarks:
             del self._cards[customer]
-
-    def move(self, customer: str, contact: Contact, due: int, state: int) -> None:
-        """A contact took place, at another time perhaps, or was answered; what is further on stays so."""
-        card = self._cards.get(customer)
-        if card is not None:
-            moved = contact._replace(due=due)
-            card.entries = [
-                Entry(moved, max(each.state, state)) if each.contact in (contact, moved) else each
-                for each in card.entries
-            ]
 
     def remark(self, customer: str, remark: Remark) -> None:
         self._cards.setdefault(customer, Card()).remarks.add(remark)

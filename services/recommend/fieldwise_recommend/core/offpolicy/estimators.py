@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from fieldwise_recommend.core.offpolicy.choices import Choices, Floats
+from fieldwise_recommend.core.offpolicy.intervals import standard_error
+from fieldwise_recommend.core.offpolicy.outcome_model import OutcomeModel
 from fieldwise_recommend.core.offpolicy.reach import Reach
 
 # Inverse propensity scoring, the same normalised by its weights, the regression alone, and both together.
@@ -16,6 +19,9 @@ SNIPS: Final = "SNIPS"
 DM: Final = "DM"
 DR: Final = "DR"
 METHODS: Final = (IPS, SNIPS, DM, DR)
+# A regression is taken to be off by so many times its own doubt: it does not know what it is blind to. Set on simulated policies
+# that are not among those reported.
+_BLINDNESS: Final = 1.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,7 @@ class Valued:
         variance: Of a row, as the known probabilities and the regression foretell it. Rows that were unlikely and did not come
             are in it, which the rows that came know nothing of. 0 where it cannot be told.
         below, above: How far the choices beyond reach could take the value, either way.
+        unaided: Standard error that it would have without trust in a regression; 0 where it has none.
     """
 
     value: float
@@ -34,6 +41,7 @@ class Valued:
     variance: float
     below: float
     above: float
+    unaided: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +50,19 @@ class Weighed:
 
     Args:
         target: Probability of each action under the policy, shape (n, actions); rows add up to 1.
-        expected: Expected reward of each action, from rows of other customers, shape (n, actions).
-        spread: Variance of rewards around that, shape (actions,).
+        spread: Variance of rewards around what the regression expects, shape (actions,).
     """
 
     choices: Choices
     target: Floats
     reach: Reach
-    expected: Floats
+    model: OutcomeModel
     spread: Floats
+
+    @property
+    def expected(self) -> Floats:
+        """Expected reward of each action, from rows of other customers, shape (n, actions)."""
+        return self.model.expected
 
     @property
     def weights(self) -> Floats:
@@ -109,41 +121,89 @@ def _snips(weighed: Weighed, weight: Floats) -> Valued:
 
 
 def _dr(weighed: Weighed, weight: Floats) -> Valued:
-    """Doubly robust, trusting the regression by as much as it explains of the weighted rewards.
-
-    Trust 1 is the textbook's, 0 is SNIPS: a regression that explains nothing of this policy's rows would add its noise to them.
-    """
-    choices, reach = weighed.choices, weighed.reach
-    within = 1.0 - reach.beyond
-    normal = weight / (float(weight.mean()) / within)
-    plain = float((normal * choices.rewards).mean()) / within
-    trust = _trust(weighed, normal, plain)
-    # Within reach only: beyond, the regression is all there is.
-    expected = np.where(reach.inside, plain + trust * (weighed.expected - plain), weighed.expected)
-    model = (weighed.target * expected).sum(axis=1)
-    residual = choices.rewards - expected[np.arange(len(model)), choices.actions]
-    correction = float((normal * residual).mean())
-    deviations = model - model.mean() + normal * (residual - correction / within)
-    beyond = float(np.where(reach.inside, 0.0, weighed.target * expected).sum(axis=1).mean())
-    return Valued(
-        float(model.mean()) + correction,
+    """Doubly robust: what the regression expects, and the rows' correction of it."""
+    reach = weighed.reach
+    expected = weighed.target * weighed.expected
+    beyond = float(np.where(reach.inside, 0.0, expected).sum(axis=1).mean())
+    inside = np.where(reach.inside, weighed.target, 0.0)
+    _, correction, deviations = _corrections(weighed, weight)
+    return _corrected(
+        weighed,
+        expected.sum(axis=1),
+        correction,
         deviations,
-        weighed.scattered(expected) + float(model.var()),
+        weighed.model.doubt(inside),
+        float(((inside * reach.ratio) @ weighed.spread).mean()),
         max(beyond - reach.beyond * reach.lowest, 0.0),
         max(reach.beyond * reach.highest - beyond, 0.0),
     )
 
 
-def _trust(weighed: Weighed, normal: Floats, plain: float) -> float:
-    """Coefficient of the regression as a control variate, from 0 to 1.
+def gain(weighed: Weighed, doubly: Valued) -> Valued:
+    """What the policy brings beyond the logged one, doubly robust; 0 without doubt for the logged policy itself.
 
-    Source: Vlassis, Bibaut, Dimakopoulou and Jebara (2019), *On the design of estimators for bandit off-policy evaluation*.
+    Its variance is of (policy - log)^2 / log: from the same customers, both move together.
     """
     choices, reach = weighed.choices, weighed.reach
-    chosen = weighed.expected[np.arange(len(normal)), choices.actions]
-    around = float((normal * chosen).mean()) / (1.0 - reach.beyond)
-    model = np.where(reach.inside, weighed.target * weighed.expected, 0.0).sum(axis=1)
-    control = normal * (chosen - around) - (model - model.mean())
-    squares = float((control**2).sum())
-    explained = float((control * normal * (choices.rewards - plain)).sum())
-    return min(max(explained / squares, 0.0), 1.0) if squares > 0.0 else 1.0
+    apart = weighed.target - choices.logged
+    possible = reach.inside & (choices.logged > 0.0)
+    squares = np.divide(apart**2, choices.logged, out=np.zeros_like(apart), where=possible)
+    residual, correction, deviations = _corrections(weighed, weighed.weights)
+    return _corrected(
+        weighed,
+        (apart * weighed.expected).sum(axis=1),
+        correction - float(residual.mean()),
+        deviations - (residual - residual.mean()),
+        weighed.model.doubt(np.where(possible, apart, 0.0)),
+        float((squares @ weighed.spread).mean()),
+        doubly.below,
+        doubly.above,
+    )
+
+
+def _corrections(weighed: Weighed, weight: Floats) -> tuple[Floats, float, Floats]:
+    """Residuals of the regression, their mean under the policy, weights normalised, and what each row moves that by."""
+    choices, within = weighed.choices, 1.0 - weighed.reach.beyond
+    residual = choices.rewards - weighed.expected[np.arange(len(weight)), choices.actions]
+    mean = float(weight.mean())
+    normal = weight * (within / mean) if mean else weight
+    correction = float((normal * residual).mean())
+    return residual, correction, normal * (residual - (correction / within if within else 0.0))
+
+
+def _corrected(
+    weighed: Weighed,
+    model: Floats,
+    correction: float,
+    deviations: Floats,
+    doubt: float,
+    foretold: float,
+    below: float,
+    above: float,
+) -> Valued:
+    """The regression's value, corrected by as much of its residuals' mean as is not their noise.
+
+    Where the rows that speak of a policy are few and the regression is sure, their correction would add more noise than it
+    takes error away. The share is near 1 where the correction is far beyond its noise: a regression that is wrong is found out.
+
+    Args:
+        model: What the regression expects of each row.
+        deviations: What each row moves the correction by.
+        doubt: The regression's own error.
+        foretold: Variance of a row's correction, as the known probabilities foretell it.
+    Source: Morris (1983), *Parametric empirical Bayes inference*, for drawing one estimate to another.
+    """
+    noise = math.sqrt(max(standard_error(deviations, weighed.choices.customers) ** 2, foretold / len(model)))
+    blind = _BLINDNESS * doubt
+    open_ = max(blind**2, correction**2 - noise**2)
+    share = open_ / (open_ + noise**2) if open_ > 0.0 else 1.0
+    # The same rows move the regression and its correction one way, so what remains of both adds up.
+    remains = share + (1.0 - share) * blind / noise if noise else 1.0
+    return Valued(
+        float(model.mean()) + share * correction,
+        model - model.mean() + remains * deviations,
+        remains**2 * foretold + float(model.var()),
+        below,
+        above,
+        math.sqrt(noise**2 + float(model.var()) / len(model)),
+    )

@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 
 from fieldwise_recommend.core.offpolicy.choices import Choices, Floats
-from fieldwise_recommend.core.offpolicy.estimators import DR, Valued, Weighed, valued
+from fieldwise_recommend.core.offpolicy.estimators import DR, Valued, Weighed, gain, valued
 from fieldwise_recommend.core.offpolicy.intervals import Estimate, interval, standard_error
-from fieldwise_recommend.core.offpolicy.outcome_model import expected_rewards
+from fieldwise_recommend.core.offpolicy.outcome_model import outcome_model
 from fieldwise_recommend.core.offpolicy.reach import Support, reach, spread_of_actions, support
 from fieldwise_runtime.errors import InvalidRequest, Violation
 
@@ -20,6 +20,7 @@ from fieldwise_runtime.errors import InvalidRequest, Violation
 TOO_FEW_EFFECTIVE_ROWS: Final = "TOO_FEW_EFFECTIVE_ROWS"
 HEAVY_TAIL: Final = "HEAVY_TAIL"
 INTERVAL_TOO_WIDE: Final = "INTERVAL_TOO_WIDE"
+BEYOND_REACH: Final = "BEYOND_REACH"
 # What can be said of a policy beside the logged one.
 BETTER: Final = "BETTER"
 WORSE: Final = "WORSE"
@@ -28,7 +29,6 @@ REFUSED: Final = "REFUSED"
 
 _ROUNDING: Final = 1e-6
 _LEAST_SHARE: Final = 0.1
-_USUAL: Final = 0.95
 _NORMAL: Final = 1.96
 
 
@@ -40,16 +40,17 @@ class Limits:
         confidence: Of all intervals.
         fewest_effective_rows: Fewer say nothing of a mean.
         heaviest_share: Most of the weight that the five heaviest rows may have.
-        widest_by_chance: Most that chance may move the value to either side (95 %), as a share of it.
-        widest: The same with the worst case beyond reach, which seldom comes. Both were set on worlds of known truth so that
-            estimates off by over a fifth are refused (benchmarks/recommend/offpolicy).
+        widest_by_chance: Most that chance may move the value to either side (95 %), as a share of it, were the regression not
+            trusted: where it is wrong, it does not know.
+        most_beyond: Most of the policy's choices that may be beyond reach. Both were set on worlds of known truth, so that
+            most estimates off by over a fifth are refused, and one in twenty of the others (benchmarks/recommend/offpolicy).
     """
 
     confidence: float = 0.95
-    fewest_effective_rows: float = 10.0
-    heaviest_share: float = 0.75
-    widest_by_chance: float = 0.25
-    widest: float = 0.33
+    fewest_effective_rows: float = 5.0
+    heaviest_share: float = 0.9
+    widest_by_chance: float = 0.225
+    most_beyond: float = 0.32
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Evaluation:
     Args:
         estimates: By method; DR is the one to go by.
         logged: Value of the policy that made the log, on the same decisions.
-        gain: DR less logged, with an interval of its own: both are estimated from the same customers.
+        gain: What it brings beyond logged, estimated in one: both are from the same customers.
         refusals: Why the log cannot tell; empty where it can.
     """
 
@@ -86,8 +87,8 @@ class Evaluator:
         self._choices = choices
         self._limits = limits
         self._customers = len(np.unique(choices.customers))
-        self._expected = expected_rewards(choices, seed)
-        self._spread = spread_of_actions(choices, self._expected)
+        self._model = outcome_model(choices, seed)
+        self._spread = spread_of_actions(choices, self._model.expected)
 
     def evaluate(self, target: Floats) -> Evaluation:
         """Values a policy.
@@ -98,19 +99,15 @@ class Evaluator:
             InvalidRequest: Another shape, or rows that do not add up to 1.
         """
         _check(target, self._choices.logged.shape)
-        reached = reach(self._choices, target, self._expected, self._spread)
-        weighed = Weighed(self._choices, target, reached, self._expected, self._spread)
+        reached = reach(self._choices, target, self._model.expected, self._spread)
+        weighed = Weighed(self._choices, target, reached, self._model, self._spread)
         found = valued(weighed)
         doubly = found[DR]
         estimates = {method: self._within(self._interval(each)) for method, each in found.items()}
         logged = self._interval(_logged(self._choices))
-        gain = self._interval(_gain(weighed, doubly))
+        ahead = self._interval(gain(weighed, doubly))
         behind = support(self._choices, target, reached)
-        # Whatever confidence is asked for: what can be told does not hang on it.
-        usual = interval(
-            doubly.value, self._error(doubly), self._customers, _USUAL, doubly.below, doubly.above
-        )
-        return Evaluation(estimates, logged, gain, behind, self._refusals(behind, usual, abs(logged.value)))
+        return Evaluation(estimates, logged, ahead, behind, self._refusals(behind, doubly, abs(logged.value)))
 
     def _within(self, estimate: Estimate) -> Estimate:
         """A mean of rewards is not beyond the rewards, whatever the weights say."""
@@ -127,39 +124,23 @@ class Evaluator:
         rows = len(self._choices.rewards)
         return max(standard_error(each.deviations, self._choices.customers), math.sqrt(each.variance / rows))
 
-    def _refusals(self, behind: Support, usual: Estimate, logged: float) -> tuple[str, ...]:
-        found = []
-        if behind.effective_rows < self._limits.fewest_effective_rows:
-            found.append(TOO_FEW_EFFECTIVE_ROWS)
-        if behind.heaviest_share > self._limits.heaviest_share:
-            found.append(HEAVY_TAIL)
+    def _refusals(self, behind: Support, doubly: Valued, logged: float) -> tuple[str, ...]:
+        """Whatever confidence is asked for: what can be told does not hang on it."""
+        limits = self._limits
         # A value around 0 is compared with the logged one: no error is small beside nothing.
-        scale = max(abs(usual.value), _LEAST_SHARE * logged)
-        by_chance = _NORMAL * usual.standard_error
-        if (
-            by_chance > self._limits.widest_by_chance * scale
-            or usual.half_width > self._limits.widest * scale
-        ):
-            found.append(INTERVAL_TOO_WIDE)
-        return tuple(found)
+        scale = max(abs(doubly.value), _LEAST_SHARE * logged)
+        holds = {
+            TOO_FEW_EFFECTIVE_ROWS: behind.effective_rows < limits.fewest_effective_rows,
+            HEAVY_TAIL: behind.heaviest_share > limits.heaviest_share,
+            INTERVAL_TOO_WIDE: _NORMAL * doubly.unaided > limits.widest_by_chance * scale,
+            BEYOND_REACH: behind.beyond > limits.most_beyond,
+        }
+        return tuple(reason for reason, refused in holds.items() if refused)
 
 
 def _logged(choices: Choices) -> Valued:
     value = float(choices.rewards.mean())
     return Valued(value, choices.rewards - value, 0.0, 0.0, 0.0)
-
-
-def _gain(weighed: Weighed, doubly: Valued) -> Valued:
-    """DR less the mean of the log; its variance is of (policy - log)^2 / log, which is 0 for the logged policy itself."""
-    choices = weighed.choices
-    value = float(choices.rewards.mean())
-    apart = weighed.target - choices.logged
-    possible = weighed.reach.inside & (choices.logged > 0.0)
-    squares = np.divide(apart**2, choices.logged, out=np.zeros_like(apart), where=possible)
-    moved = (apart * weighed.expected).sum(axis=1)
-    variance = float((squares @ weighed.spread).mean()) + float(moved.var())
-    deviations = doubly.deviations - (choices.rewards - value)
-    return Valued(doubly.value - value, deviations, variance, doubly.below, doubly.above)
 
 
 def _check(target: Floats, shape: tuple[int, ...]) -> None:

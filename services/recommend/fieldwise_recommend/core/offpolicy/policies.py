@@ -1,17 +1,22 @@
-"""How policies written as rules would have chosen in logged decisions; knows no reward."""
+"""How policies, written as rules or learned, would have chosen in logged decisions; knows no reward."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 import numpy as np
 
 from fieldwise_recommend.core.catalogue import LEAVE_ALONE
 from fieldwise_recommend.core.offpolicy.choices import Flags, Floats, Integers
 from fieldwise_recommend.core.offpolicy.steps import NAMES, Step
+from fieldwise_recommend.core.policy_learning.effect_table import EffectTable, Question
 from fieldwise_rules.compiler import Rule
+
+_MILLION: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +56,66 @@ class Followed:
     never_open: bool
 
 
+# An action, and the rows that want it, of those asked about.
+_Wish = tuple[str, Callable[[Flags], Flags]]
+
+
 def followed(steps: Sequence[Step], menu: Menu) -> Followed:
     """The first rule that holds and whose action could be chosen; else leave alone, or the best where even that could not be."""
+    return _following([(step.action, partial(_holds, step.condition, menu.facts)) for step in steps], menu)
+
+
+def followed_table(table: EffectTable, costs: Mapping[str, float], margin: float, menu: Menu) -> Followed:
+    """Of what could be chosen, the action whose measured effect brings most in the customer's segment; none that costs more.
+
+    Args:
+        costs: Of each action of today's catalogue, in currency units; one that is gone is not chosen.
+        margin: Share of money that is margin.
+    """
+    segment, wishes = _segments(table, menu), list[_Wish]()
+    for place, effects in enumerate(table.segments):
+        profits = {
+            each.action: each.added * margin / _MILLION - costs.get(each.action, math.inf) for each in effects
+        }
+        for action in sorted(profits, key=lambda name: -profits[name]):
+            if profits[action] > 0.0:
+                wishes.append((action, partial(np.logical_and, segment == place)))
+    return _following(wishes, menu)
+
+
+def _following(wishes: Iterable[_Wish], menu: Menu) -> Followed:
     rows = len(menu.open)
     chosen = np.full(rows, -1)
     missed = np.zeros(rows, dtype=np.bool_)
     wanted = np.zeros(rows, dtype=np.bool_)
-    for step in steps:
-        holds = _holds(step.condition, menu.facts, chosen < 0)
-        could = menu.could(step.action)
+    for action, wanting in wishes:
+        holds = wanting(chosen < 0)
+        could = menu.could(action)
         wanted |= holds
         missed |= holds & ~could
-        if step.action in menu.actions:
-            chosen[holds & could] = menu.actions.index(step.action)
+        if action in menu.actions:
+            chosen[holds & could] = menu.actions.index(action)
     by_rule = chosen >= 0
     _fall_back(chosen, menu)
     target = np.zeros((rows, len(menu.actions)))
     target[np.arange(rows), chosen] = 1.0
     never = bool(wanted.any() and not by_rule.any())
     return Followed(target, float(missed.mean()), never)
+
+
+def _segments(table: EffectTable, menu: Menu) -> Integers:
+    """The segment of each decision's customer, as `EffectTable.of` finds it."""
+    if not table.questions:
+        return np.zeros(len(menu.open), dtype=np.int64)
+    first, if_yes, if_no = (_answers(question, menu) for question in table.questions)
+    return np.where(first, np.where(if_yes, 0, 1), np.where(if_no, 2, 3))
+
+
+def _answers(question: Question, menu: Menu) -> Flags:
+    known = menu.facts.get(question.fact)
+    return (
+        np.zeros(len(menu.open), dtype=np.bool_) if known is None else known <= question.limit
+    )  # NaN is not
 
 
 def _fall_back(chosen: Integers, menu: Menu) -> None:

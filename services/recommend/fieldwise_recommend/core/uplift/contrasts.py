@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from fieldwise_recommend.core.offpolicy.choices import Choices, Flags, Floats, Integers
-from fieldwise_recommend.core.offpolicy.outcome_model import expected_rewards
+from fieldwise_recommend.core.offpolicy.outcome_model import outcome_model
 
 # The column of doing nothing.
 NOTHING: Final = 0
@@ -52,7 +52,7 @@ def scores(choices: Choices, costs: Floats, seed: int = 0) -> Scores:
     Source: Robins, Rotnitzky and Zhao (1994); as pseudo-outcomes, Kennedy (2023), Towards optimal doubly robust estimation of
         heterogeneous causal effects.
     """
-    expected = expected_rewards(choices, seed)
+    expected = outcome_model(choices, seed).expected
     rows = np.arange(len(choices.rewards))
     beyond = choices.rewards - expected[rows, choices.actions]
     values = expected - costs
