@@ -15,6 +15,7 @@ from fieldwise_allocation.core.assignment.knapsack import packed
 from fieldwise_allocation.core.assignment.outcome import Infeasible, NoPlanFound
 from fieldwise_allocation.core.assignment.plan import Compiled, Plan
 from fieldwise_allocation.core.assignment.prices import bound_at, price
+from fieldwise_allocation.core.assignment.programme import Columns, best_of
 from fieldwise_allocation.core.assignment.question import Agent, Item, Pair, Question
 from fieldwise_allocation.core.assignment.solve import solve
 from fieldwise_allocation.core.assignment.trades import traded
@@ -106,6 +107,31 @@ def test_trades_keep_capacities_and_find_at_least_what_trying_all_of_their_moves
         assert problem.objective(found[0]) == found[1] <= best
         won += found[1] < problem.objective(start)
     assert won
+
+
+def test_trades_of_three_keep_capacities_where_five_agents_have_the_items() -> None:
+    problem = Compiled.of(question(30, 5, seed=2, tightness=1.1)).problem
+    prices = price(problem, lambda: 60.0)
+    plans = np.random.default_rng(0).integers(0, 5, (10_000, 30))
+    start = next(plan for plan in plans if problem.feasible(plan))
+    task = Round(0.5, 5, 500, 0, start)
+    found = traded(problem, prices, prices.reduced(problem), task, lambda: False, 3)
+    assert found is not None
+    assert problem.feasible(found[0])
+    assert problem.objective(found[0]) == found[1] < problem.objective(start)
+
+
+def test_a_plan_is_called_best_only_when_none_is_cheaper_however_large_the_costs() -> None:
+    for seed in range(3):
+        small = Compiled.of(question(12, 3, seed=seed, tightness=0.9)).problem
+        large = replace(small, cost=small.cost + 1e6)
+        everywhere = Columns.of(small, np.isfinite(small.cost)), Columns.of(large, np.isfinite(large.cost))
+        one, other = (best_of(columns, seconds=60.0, nodes=100_000) for columns in everywhere)
+        assert one.complete
+        assert other.complete
+        assert one.agent_of is not None
+        assert other.agent_of is not None
+        assert small.objective(other.agent_of) == small.objective(one.agent_of)
 
 
 def test_shuffled_rows_change_nothing() -> None:

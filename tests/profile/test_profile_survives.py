@@ -18,7 +18,7 @@ import grpc
 import pytest
 import sqlalchemy as sa
 
-from fieldwise.profile.v1 import event_pb2, profile_pb2, profile_service_pb2
+from fieldwise.profile.v1 import consent_pb2, event_pb2, profile_pb2, profile_service_pb2
 from fieldwise.profile.v1.profile_service_pb2_grpc import ProfileServiceStub
 from fieldwise_profile.__main__ import PACKAGE, main
 from fieldwise_profile.reading import Reader
@@ -190,9 +190,13 @@ async def test_a_killed_server_lost_nothing_acknowledged_and_counts_nothing_twic
 ) -> None:
     events = many(6000)
     batches = [batch(events[n * 200 : (n + 1) * 200], n) for n in range(30)]
+    word = event_pb2.Consent(purpose=consent_pb2.PURPOSE_DECISION, granted=True, proof="form")
+    asked = batch([event(name, name.removeprefix("customers/"), NOW - 1, consent=word) for name in NAMES])
     process = Process(tmp_path, free_port)
     process.migrate()
     await process.start()
+    async with grpc.aio.insecure_channel(process.address) as channel:
+        await Client(channel).ingest(asked)
     acknowledged = await acknowledged_until_killed(process, batches)
     assert 5 <= acknowledged < 30
     await process.start()
@@ -202,9 +206,9 @@ async def test_a_killed_server_lost_nothing_acknowledged_and_counts_nothing_twic
     assert all(answer.accepted + answer.duplicates == 200 for answer in answers)
     after = await profiles_of(process)
     assert process.stop() == 0
-    assert sum(profile.event_count for profile in after) == 6000
+    assert sum(profile.event_count for profile in after) == 6000 + len(NAMES)
     async with serving(f"sqlite:///{tmp_path / 'untouched.sqlite'}") as untouched:
-        await untouched.ingest(*batches)
+        await untouched.ingest(asked, *batches)
         assert await untouched.profiles(NAMES) == after
 
 

@@ -116,6 +116,7 @@ def look_up_next(inputs: DecisionInputs, tables: Tables) -> None:
             days_since=habit.since,
         )
     finds = [Find(each.category, each.customer_share) for each in profile.popular_unbought]
+    finds += map(Find, profile.further.unbought, profile.further.customer_shares)
     shares = dict(finds)
     for found in tables.discoveries(finds, habits, trips, since_any):
         told.discoveries.add(
@@ -132,6 +133,15 @@ def _habits(profile: Profile, now: int) -> list[Habit]:
         gap = each.mean_gap_days if each.HasField("mean_gap_days") else None
         since = max(0.0, (now - each.last_purchase_time.seconds) / _DAY)
         found.append(Habit(each.category, each.purchase_days, since, gap))
+    further = profile.further
+    for category, days, last, gap in zip(
+        further.bought,
+        further.purchase_days,
+        further.last_purchase_seconds,
+        further.mean_gap_days,
+        strict=True,
+    ):
+        found.append(Habit(category, days, max(0.0, (now - last) / _DAY), gap or None))
     return found
 
 

@@ -119,7 +119,7 @@ class Settings:
         "FIELDWISE_TIME_ZONE",
         default=_UTC,
         parse=time_zone,
-        doc="time zone of the installation, such as Europe/Paris: quiet hours are in it",
+        doc="time zone of the installation, such as Europe/Paris: quiet hours and dates of customers whose own is not known are in it",
     )
 
     shops: Path | None = setting(

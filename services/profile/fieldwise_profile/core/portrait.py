@@ -14,7 +14,9 @@ from fieldwise_profile.core.fold import UNKNOWN_CATEGORY, CategoryState, State
 from fieldwise_profile.core.rhythm import RHYTHM_PURCHASE_DAYS, quantile, silence_after_days
 
 INTERESTS: Final = 10
-POPULAR: Final = 10
+POPULAR: Final = 3
+# Beyond these, what may be bought next is chosen from so many more.
+FURTHER: Final = 20
 USUAL_HOUR_PURCHASE_DAYS: Final = 5
 # A picture without news for this long may be of somebody who has changed.
 STALE_DAYS: Final = 90
@@ -51,7 +53,10 @@ class Interest(NamedTuple):
 
 @dataclass(frozen=True)
 class Portrait:
-    """A customer at one moment; times in microseconds (0: never), money in micros."""
+    """A customer at one moment; times in microseconds (0: never), money in micros.
+
+    ``further`` are the categories that he buys beyond his interests, in the same order.
+    """
 
     last_purchase_time: int
     last_contact_time: int
@@ -61,6 +66,7 @@ class Portrait:
     silence_after_days: float | None
     stage: Stage
     interests: tuple[Interest, ...]
+    further: tuple[str, ...]
     usual_hour: int | None
     quality: float
     issues: tuple[str, ...]
@@ -71,6 +77,7 @@ def portrait(state: State, bought: Purchases) -> Portrait:
     moment = bought.moment
     silence = silence_after_days(bought.ascending_gaps)
     issues = _issues(state, len(bought.days), moment)
+    ranked = _ranked(state)
     return Portrait(
         last_purchase_time=state.last[Kind.PURCHASE],
         last_contact_time=max(state.last[Kind.CONTACT], state.last[Kind.MAILING]),
@@ -79,7 +86,8 @@ def portrait(state: State, bought: Purchases) -> Portrait:
         usual_gap_days=None if silence is None else quantile(bought.ascending_gaps, 0.5),
         silence_after_days=silence,
         stage=stage(len(bought.days), moment - state.last[Kind.PURCHASE], silence),
-        interests=interests(state),
+        interests=tuple([_interest(name, state.categories[name]) for name in ranked[:INTERESTS]]),
+        further=tuple(ranked[INTERESTS : INTERESTS + FURTHER]),
         usual_hour=_usual_hour(state, len(bought.days)),
         quality=quality(issues),
         issues=issues,
@@ -97,19 +105,27 @@ def stage(purchase_days: int, since_purchase: int, silence: float | None) -> Sta
 
 def interests(state: State) -> tuple[Interest, ...]:
     """The categories bought on most days, ties by spend, then by name. ``unknown`` is no interest."""
+    return tuple([_interest(name, state.categories[name]) for name in _ranked(state)[:INTERESTS]])
+
+
+def _ranked(state: State) -> list[str]:
     ranked = [
         (-len(bought.days), -bought.amount, name)
         for name, bought in state.categories.items()
         if name != UNKNOWN_CATEGORY
     ]
     ranked.sort()
-    return tuple(_interest(name, state.categories[name]) for _, _, name in ranked[:INTERESTS])
+    return [name for _, _, name in ranked]
 
 
 def _interest(name: str, bought: CategoryState) -> Interest:
+    return Interest(name, len(bought.days), bought.last, mean_gap(bought), bought.amount)
+
+
+def mean_gap(bought: CategoryState) -> float | None:
+    """Mean days between days with a purchase of the category; None below two."""
     days = len(bought.days)
-    gap = (max(bought.days) - min(bought.days)) / (days - 1) if days > 1 else None
-    return Interest(name, days, bought.last, gap, bought.amount)
+    return (max(bought.days) - min(bought.days)) / (days - 1) if days > 1 else None
 
 
 def _usual_hour(state: State, purchase_days: int) -> int | None:
@@ -137,6 +153,8 @@ def quality(issues: Sequence[str]) -> float:
     return max(0.0, 1.0 - sum(QUALITY_LOSS[issue] for issue in issues))
 
 
-def popular_unbought(state: State, popular: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+def popular_unbought(
+    state: State, popular: Sequence[tuple[str, float]], most: int = POPULAR
+) -> list[tuple[str, float]]:
     """The first of ``popular`` (category and share of customers, most popular first) that he never bought."""
-    return list(islice((each for each in popular if each[0] not in state.categories), POPULAR))
+    return list(islice((each for each in popular if each[0] not in state.categories), most))

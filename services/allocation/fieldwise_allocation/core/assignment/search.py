@@ -46,6 +46,11 @@ class Search:
         better = self.cost - 1.0 if self.problem.whole_costs else self.cost
         return better - self.prices.bound + 1e-6 * (1 + abs(self.prices.bound))
 
+    @property
+    def pairs(self) -> int:
+        """How many pairs a better plan may use."""
+        return int((self.reduced <= self.slack).sum())
+
     def closed(self) -> bool:
         return self.cost <= self.bound + 1e-9 * (1 + abs(self.bound))
 

@@ -14,7 +14,7 @@ from fieldwise_allocation.core.assignment.prices import price
 from fieldwise_allocation.core.assignment.problem import Problem
 from fieldwise_allocation.core.assignment.programme import Columns, best_of
 from fieldwise_allocation.core.assignment.search import LANE_SEEDS, LONGEST_RUN, Search
-from fieldwise_allocation.core.assignment.trades import traded
+from fieldwise_allocation.core.assignment.trading import trade, trade_until_idle
 
 # Nodes of HiGHS, as proposals, are worth a second; time is the stricter limit where they are dear.
 NODES_PER_SECOND = 1_000
@@ -24,12 +24,9 @@ HEATS = (0.6, 0.2, 0.06, 0.02, 0.007)
 AROUND = (1.0, 0.5, 1.6, 0.25)
 NEAR = (5, 8)
 # After this share of the work the best plan is warmed again, a little and briefly, in series: the share of the heat, how
-# far it cools, proposals, and strictness about capacity. So many in a row for nothing, and a fresh run comes in between.
+# far it cools, proposals, and strictness about capacity; trades follow. So many in a row for nothing, and a fresh run is next.
 BEFORE_REHEATS, REHEATS, PATIENCE = 0.2, 5, 60
 REHEAT, REHEAT_COOLED, REHEAT_PROPOSALS, REHEAT_WEIGHTS = 0.4, 0.1, 1_000_000, (0.1, 0.3)
-# After each such series, trades among a few agents from the best plan: how many, at what heat, and what one is worth in
-# proposals. None where items are counted: a trade does not look at numbers.
-TRADES, TRADE_HEAT, PROPOSALS_PER_TRADE = 6_000, 0.1, 1_500
 # Share of the work that is done before the programme is tried for long, in even and in odd lanes.
 BEFORE_PROGRAMME = (0.45, 0.1)
 # Share of the time for dives and for sharing out anew, and how many of them there are at most.
@@ -99,6 +96,8 @@ def _first(search: Search) -> None:
         if search.ended():
             return
         search.run(heat, NEAR[0], size)
+    if search.pairs <= FEW_COLUMNS:
+        trade_until_idle(search)
     if search.lane % 2:
         for share in LIKELY_TIMES:
             before = search.cost
@@ -169,7 +168,7 @@ def _anneal(search: Search, share: float) -> None:
         warm = search.best is not None and search.done >= search.work * BEFORE_REHEATS
         if warm and search.idle < PATIENCE:
             _reheat(search, heat)
-            _trade(search)
+            trade(search)
         else:
             search.run(heat, near, proposals)
             search.idle = 0
@@ -190,25 +189,6 @@ def _reheat(search: Search, heat: float) -> None:
         search.idle = 0 if better is not None else search.idle + 1
         if better is not None:
             search.take(*better)
-
-
-def _trade(search: Search) -> None:
-    """Trades among a few agents, from the best plan."""
-    if search.best is None or search.ended() or search.problem.counted:
-        return
-    trades = min(TRADES, int(search.work * LONGEST_RUN) // PROPOSALS_PER_TRADE)
-    task = Round(TRADE_HEAT, NEAR[0], trades, search.rounds + search.lane * LANE_SEEDS, search.best)
-    found = traded(search.problem, search.prices, search.reduced, task, search.watch.over)
-    search.done += trades * PROPOSALS_PER_TRADE
-    search.rounds += 1
-    if found is None:
-        return
-    if found[1] < search.cost:
-        search.idle = 0
-        search.take(*found)
-    else:
-        # As good as the best, but elsewhere: the way on may be from there.
-        search.best = found[0]
 
 
 def _runs(search: Search) -> Iterator[tuple[float, int, int]]:

@@ -19,7 +19,7 @@ from fieldwise_allocation.core.assignment.prices import Prices
 from fieldwise_allocation.core.assignment.problem import Floats, Ints, Problem
 from fieldwise_allocation.core.compiled import compiled
 
-AGENTS, MOVES_OF_HALF = 4, 9
+TRADERS, MOVES_OF_HALF = 4, 9
 # Agents drawn for the first place, of whom the one with most to win is taken; draws before the others are given up.
 FIRST_DRAWS, DRAWS = 3, 200
 # Trades between two looks at the clock.
@@ -51,8 +51,8 @@ class Table(NamedTuple):
     width: Floats
 
     @classmethod
-    def of(cls, agents: int) -> Table:
-        g, b = min(AGENTS, agents), MOVES_OF_HALF
+    def of(cls, agents: int, traders: int) -> Table:
+        g, b = min(traders, agents), MOVES_OF_HALF
         room = 2**b
         return cls(
             agent=np.zeros(g, dtype=np.int64),
@@ -73,17 +73,23 @@ class Table(NamedTuple):
 
 
 def traded(
-    problem: Problem, prices: Prices, reduced: Floats, task: Round, stop: Callable[[], bool]
+    problem: Problem,
+    prices: Prices,
+    reduced: Floats,
+    task: Round,
+    stop: Callable[[], bool],
+    traders: int = TRADERS,
 ) -> tuple[Ints, float] | None:
     """The best plan that trades lead to from a plan, or one that costs as much; None when no such plan is within limits.
 
     Args:
         task: ``start`` is a plan within all capacities; ``proposals`` are trades; ``heat`` as a share of the mean reduced
             cost of the near pairs.
+        traders: How many agents trade with each other.
     """
     assert task.start is not None
     known = problem.objective(task.start)
-    state, table = started(problem, reduced, task, known), Table.of(problem.agents)
+    state, table = started(problem, reduced, task, known), Table.of(problem.agents, traders)
     near = np.take_along_axis(reduced, state.near, axis=1)
     temperature = task.heat * float(near.mean(where=np.isfinite(near)))
     for _ in range(0, task.proposals, CALL):

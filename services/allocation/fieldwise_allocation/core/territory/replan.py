@@ -27,16 +27,14 @@ from fieldwise_allocation.core.territory.problem import (
 )
 from fieldwise_allocation.core.territory.search import Heat, improve
 from fieldwise_allocation.core.territory.solve import solve
+from fieldwise_allocation.core.territory.undoing import Turns, undone
 
 # Cheapest reps of each account among which the repair chooses.
 ARCS = 6
-# What the moves may cost together, as a share of the plan's cost: measured on the tuning seeds, with more the plan
-# costs too much, with less it moves too many.
-WORTH = 0.009
 # Moves of others that an account without a rep brings with it: whoever takes it is full, and so is the next.
 CHAIN = 1
-# The heat falls by COOLING while a breach comes to count FIRM times as much; where none may come back, HARD times that.
-COOLING, FIRM, HARD = 30.0, 300.0, 1e4
+# The heat falls by COOLING while a breach comes to count FIRM times as much.
+COOLING, FIRM = 30.0, 300.0
 
 
 @dataclass(frozen=True)
@@ -44,30 +42,35 @@ class Manner:
     """How to repair, measured on the tuning seeds.
 
     Args:
+        worth: What the moves may cost together, as a share of the plan's cost: with more the plan costs too much, with
+            less it moves too many.
         stages: Of the climb from the prices of before, over the accounts that changed prices reach first.
-        near: Accounts per rep that the repair may move because they lose least.
+        proposals: Of chains, per rep, before moves are undone.
+        turns: Of undoing moves, per rep.
+        luck: In each of them, as a share of a move's charge.
+        near: Accounts per rep that it may move because they lose least.
         large: The same for large ones, that lose little for their hours.
-        warmth: The heat at first, as a share of what an hour is worth.
-        apart: The same for what an arc may cost beyond the cheapest and a move's charge.
-        proposals: Per rep.
+        apart: What an arc may cost beyond the cheapest and a move's charge, as a share of what an hour is worth.
     """
 
+    worth: float
     stages: tuple[Stage, ...]
+    proposals: int
+    turns: int
+    luck: float
     near: int
     large: int
-    warmth: float
     apart: float
-    proposals: int
 
 
-# Work without a rep is pushed from rep to rep: that takes sharp prices, and then few accounts.
-PUSH = Manner((Stage(0.1, 12, ALL), Stage(0.015, 10, ALL)), 20, 8, 0.03, 0.1, 1000)
+# Work without a rep is pushed from rep to rep: that takes sharp prices, and then chains among few accounts.
+PUSH = Manner(0.009, (Stage(0.1, 12, ALL), Stage(0.015, 10, ALL)), 1000, 5, 0.1, 10, 30, 0.5)
 # Bands broken here and there: the prices of before will do, and whoever fits may be anyone nearby.
-MEND = Manner((), 5, 40, 0.15, 1.5, 350)
+MEND = Manner(0.005, (), 0, 12, 1.0, 5, 50, 1.5)
+# Of the chains: accounts near and large, the heat at first and what arcs may cost, as shares of what an hour is worth.
+CHAIN_NEAR, CHAIN_LARGE, WARMTH, CHAIN_APART = 20, 8, 0.03, 0.1
 # Accounts per rep that a climb hears: with a third less its prices run off on one of the tuning seeds.
 HEARD = 60
-# Then each move costs so many charges and may be taken back; most of so many proposals per rep are dismissed at once.
-DEARER, BACK, BACK_WARMTH = 1.25, 2500, 0.15
 # Then around what is still broken, more firmly each time.
 MENDING, MENDINGS, MOST_MENDING = 1000, 8, 100_000
 
@@ -109,9 +112,9 @@ def replan(problem: Problem, watch: Watch, start: Ints, hour_prices: Floats) -> 
     # What no change broke stays as it is: a repair looks for rules to keep, not for savings.
     rep_of, prices = begin, before
     if not feasible(problem, begin):
-        charge = _charge(problem, start, begin)
-        calm = _calm(problem, start, charge)
         for manner in _manners(start, hour_prices):
+            charge = _charge(problem, start, begin, manner.worth)
+            calm = _calm(problem, start, charge)
             with watch.stage("prices"):
                 prices = _climbed(calm, before, manner, watch)
             with watch.stage("repair"):
@@ -149,14 +152,14 @@ def _before(problem: Problem, hour_prices: Floats) -> Prices:
     return Prices(worth, 0.0)
 
 
-def _charge(problem: Problem, start: Ints, begin: Ints) -> float:
+def _charge(problem: Problem, start: Ints, begin: Ints, worth: float) -> float:
     """Plan units by which a move must pay: few moves that are needed may cost more each than many."""
     out = (excess(problem, loads(problem, begin)) > 0) & np.isinf(problem.outside)
     load = loads(problem, begin)[problem.band_measure]
     over = int((out & (load > problem.high)).any(axis=0).sum())
     under = int((out & (load < problem.low)).any(axis=0).sum())
     needed = int(homeless(problem, start).sum()) + CHAIN * int((start < 0).sum()) + max(over, under)
-    return WORTH * float(costs(problem, begin).sum()) / max(needed, 1)
+    return worth * float(costs(problem, begin).sum()) / max(needed, 1)
 
 
 def _calm(problem: Problem, start: Ints, charge: float) -> Problem:
@@ -202,32 +205,36 @@ def _repaired(calm: Problem, prices: Prices, manner: Manner, charge: float) -> I
     breach = mild(calm, arcs, split(calm, prices.worth), prices.move)
     per_hour = float(np.median(np.abs(prices.worth[0])))
     rep_of = np.ascontiguousarray(arcs.rep[:, 0])
-    rows = indifferent(calm, arcs, per_hour, manner.near * calm.reps, manner.large * calm.reps)
-    near = few(calm, arcs, rep_of, rows)
-    count, warmth = manner.proposals * calm.reps, manner.warmth * per_hour
+    if manner.proposals or len(calm.least_reps):
+        rep_of = _pushed(calm, arcs, rep_of, breach, manner.proposals, per_hour, charge)
+    turns = Turns(manner.turns * calm.reps, charge, manner.luck * charge)
     apart = charge + manner.apart * per_hour
-    chosen = rep_of[near.rows]
-    heat, cold = Heat(count, warmth, warmth / COOLING, FIRM), Heat(count // 10, 0.0, 0.0, 1.0)
+    near = indifferent(calm, arcs, per_hour, manner.near * calm.reps, manner.large * calm.reps)
+    # Where few accounts cannot mend it all may.
+    for rows in (near, np.arange(calm.accounts)):
+        heard = np.union1d(rows, np.flatnonzero(rep_of != calm.incumbent)).astype(np.int32)
+        part = few(calm, arcs, rep_of, heard)
+        chosen = undone(part.problem, part.arcs, rep_of[heard], turns, breach, seed=0, apart=apart)
+        rep_of = part.put(rep_of, chosen)
+        if feasible(calm, rep_of):
+            return rep_of
+    return _mended(calm, arcs, rep_of, breach.times(FIRM), WARMTH * per_hour)
+
+
+def _pushed(
+    calm: Problem, arcs: Arcs, rep_of: Ints, breach: Breach, proposals: int, per_hour: float, charge: float
+) -> Ints:
+    """The plan after chains of moves: where much work changes hands, many accounts go at once."""
+    rows = indifferent(calm, arcs, per_hour, CHAIN_NEAR * calm.reps, CHAIN_LARGE * calm.reps)
+    near = few(calm, arcs, rep_of, rows)
+    count, warmth = proposals * calm.reps, WARMTH * per_hour
+    heat = Heat(count, warmth, warmth / COOLING, FIRM)
+    chosen = rep_of[rows]
     if len(calm.least_reps):
         chosen = improve(near.problem, near.arcs, chosen, heat, breach, seed=0)
+    apart = charge + CHAIN_APART * per_hour
     chosen = chained(near.problem, near.arcs, chosen, heat, breach, seed=0, apart=apart)
-    chosen = chained(near.problem, near.arcs, chosen, cold, breach.times(10 * FIRM), seed=1, apart=apart)
-    rep_of = _mended(calm, arcs, near.put(rep_of, chosen), breach.times(FIRM), warmth)
-    rows = np.union1d(rows, np.flatnonzero(rep_of != calm.incumbent)).astype(np.int32)
-    heat = Heat(BACK * calm.reps, BACK_WARMTH * per_hour, BACK_WARMTH * per_hour / COOLING, 1.0)
-    return _taken_back(calm, arcs, rep_of, rows, heat, breach.times(HARD * FIRM), (DEARER - 1) * charge)
-
-
-def _taken_back(
-    calm: Problem, arcs: Arcs, rep_of: Ints, rows: Ints, heat: Heat, breach: Breach, more: float
-) -> Ints:
-    """The plan with fewer moves: each costs ``more``, and whoever moved may go home, with others making room."""
-    moves = (arcs.rep != calm.incumbent[:, None]) & (calm.incumbent >= 0)[:, None] & (arcs.rep >= 0)
-    dearer = replace(arcs, cost=arcs.cost + more * moves, reduced=arcs.reduced + more * moves)
-    paying = replace(calm, per_move=calm.per_move + np.where(calm.incumbent >= 0, more, 0.0))
-    near = few(paying, dearer, rep_of, rows)
-    better = near.put(rep_of, chained(near.problem, near.arcs, rep_of[rows], heat, breach, seed=2))
-    return better if feasible(calm, better) else rep_of
+    return near.put(rep_of, chosen)
 
 
 def _mended(problem: Problem, arcs: Arcs, rep_of: Ints, breach: Breach, warmth: float) -> Ints:

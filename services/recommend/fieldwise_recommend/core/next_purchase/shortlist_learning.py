@@ -45,8 +45,8 @@ class Sight:
     ``cutoffs`` are the windows that are learned from.
     """
 
-    habits: int = 10
-    finds: int = 10
+    habits: int = 30
+    finds: int = 23
     cutoffs: int = 3
 
 

@@ -11,6 +11,8 @@ from fieldwise_recommend.core.offpolicy.choices import Choices, Flags, Floats, I
 from fieldwise_recommend.core.offpolicy.drawn_lines import DrawnLines, chance, learned, refitted
 
 FOLDS: Final = 5
+# So many decisions tell a line as well as is needed; beyond them a sample is learned from, and all are expected of.
+_MOST_ROWS: Final = 100_000
 # More facts have too many pairs for the rows that there are.
 _MOST_FACTS_IN_PAIRS: Final = 8
 # Groups of terms: the level, facts, products of two facts, and how readily the logger chose the action.
@@ -63,16 +65,24 @@ def outcome_model(choices: Choices, seed: int = 0) -> OutcomeModel:
     lines = np.column_stack([terms, readiness[rows, choices.actions]])
     yes_or_no = bool(np.isin(choices.rewards, (0.0, 1.0)).all())
     actions, rewards, count = choices.actions, choices.rewards, choices.logged.shape[1]
-    whole = learned(lines, actions, rewards, count, np.append(groups, _READINESS), yes_or_no)
+    sample = _sample(len(terms), seed)
+    all_groups = np.append(groups, _READINESS)
+    whole = learned(lines[sample], actions[sample], rewards[sample], count, all_groups, yes_or_no)
     expected = np.empty((len(terms), count))
     fold_of = _folds(choices.customers, seed)
     for fold in range(FOLDS):
         mine: Flags = fold_of == fold
-        others = ~mine
+        others = sample & ~mine
         if mine.any():
             coefficients = refitted(whole, lines[others], actions[others], rewards[others])
             expected[mine] = _expected(coefficients, terms[mine], readiness[mine], yes_or_no)
     return OutcomeModel(expected.clip(rewards.min(), rewards.max()), terms, readiness, whole)
+
+
+def _sample(rows: int, seed: int) -> Flags:
+    taken = np.zeros(rows, dtype=np.bool_)
+    taken[np.random.default_rng((71, seed)).permutation(rows)[:_MOST_ROWS]] = True
+    return taken
 
 
 def _expected(coefficients: Floats, terms: Floats, readiness: Floats, yes_or_no: bool) -> Floats:

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from fieldwise_recommend.core.offpolicy.choices import Choices, Flags, Floats
+from fieldwise_recommend.core.offpolicy.choices import Choices, Flags, Floats, Integers
 
 # A single row may stand for at most this share of all rows; the share is chosen among these.
 _LARGEST_SHARES: Final = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
@@ -78,19 +78,29 @@ def reach(choices: Choices, target: Floats, expected: Floats, spread: Floats) ->
     lowest = float(choices.rewards.min())
     # Expectations reach less far than single rewards, of which one may be a wholesale order.
     highest = float(np.quantile(expected, 0.99))
-    ratio = np.divide(target, choices.logged, out=np.full(target.shape, np.inf), where=choices.logged > 0.0)
-    ratio[target == 0.0] = 0.0
-    best: tuple[float, Flags, float] | None = None
-    for share in _LARGEST_SHARES:
-        inside: Flags = ratio <= max(share * rows, 1.0)
-        beyond = float(np.where(inside, 0.0, target).sum(axis=1).mean())
-        second = float((np.where(inside, target * np.where(inside, ratio, 0.0), 0.0) @ spread).mean())
-        width = _NORMAL * np.sqrt(second / rows) + beyond * (highest - lowest) / 2.0
-        if best is None or width < best[0] - 1e-12:
-            best = (width, inside, beyond)
-    assert best is not None  # there are shares
-    _, inside, beyond = best
-    return Reach(np.where(inside, ratio, 0.0), inside, beyond, lowest, max(highest, lowest))
+    row, action = np.nonzero(target)
+    wanted, logged = target[row, action], choices.logged[row, action]
+    ratio = np.divide(wanted, logged, out=np.full(len(wanted), np.inf), where=logged > 0.0)
+    lines = np.maximum(rows * np.array(_LARGEST_SHARES), 1.0)
+    # Sums below each line: how many of the others it lies above tells where a choice begins to count.
+    after = len(lines) - np.searchsorted(lines[::-1], ratio)
+    finite = np.where(np.isfinite(ratio), ratio, 0.0)
+    within = _from_the_last(after, wanted, len(lines))
+    second = _from_the_last(after, wanted * finite * spread[action], len(lines))
+    beyond = np.maximum(float(wanted.sum()) - within, 0.0) / rows
+    widths = _NORMAL * np.sqrt(second) / rows + beyond * (highest - lowest) / 2.0
+    # Of lines that are as good, the highest: it gives up least.
+    best = int(np.argmax(widths <= widths.min() + 1e-12))
+    kept = ratio <= lines[best]
+    dense, inside = np.zeros(target.shape), np.ones(target.shape, dtype=np.bool_)
+    dense[row, action], inside[row, action] = np.where(kept, ratio, 0.0), kept
+    return Reach(dense, inside, float(beyond[best]), lowest, max(highest, lowest))
+
+
+def _from_the_last(after: Integers, amounts: Floats, count: int) -> Floats:
+    """For each of ``count`` falling lines the sum of amounts whose ``after`` is beyond its place, shape (count,)."""
+    sums = np.bincount(after, weights=amounts, minlength=count + 1)
+    return np.cumsum(sums[::-1])[::-1][1:].astype(np.float64)
 
 
 def support(choices: Choices, target: Floats, reached: Reach) -> Support:
