@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,8 +23,15 @@ from fieldwise.recommend.v1.decision_pb2 import Decision, DecisionInputs
 from fieldwise.recommend.v1.policy_pb2 import PolicyVersion
 from fieldwise.recommend.v1.recommend_service_pb2 import BatchRecommendActionsRequest
 from fieldwise.recommend.v1.recommend_service_pb2_grpc import RecommendServiceStub
+from fieldwise_recommend.core.next_purchase.shortlist import (
+    DISCOVERY_INPUTS,
+    REPEAT_INPUTS,
+    Popularity,
+    Tables,
+)
 from fieldwise_recommend.core.pair_rules.book import Rule
 from fieldwise_recommend.core.policy_learning.effect_table import EffectTable, Measured, Question
+from fieldwise_recommend.store_next import Learned, NextStore
 from fieldwise_recommend.store_pairs import PairStore
 from fieldwise_recommend.store_policies import PolicyStore
 from fieldwise_runtime.database import Database
@@ -35,6 +43,7 @@ ACTIONS: Final = 50
 OPTIONS: Final = [("grpc.max_receive_message_length", 64 << 20)]
 REPS: Final = tuple(f"reps/{number}" for number in range(20))
 _CATEGORIES: Final = tuple(f"CATEGORY {number}" for number in range(12))
+_OTHERS: Final = tuple(f"OTHER {number}" for number in range(88))
 # (reason codes, rule): each kind of customer has something to be said for it.
 _KINDS: Final = (
     (("LIKELY_TO_BUY", "USUAL_GAP"), "p_buy >= {share}"),
@@ -150,6 +159,13 @@ def _add_profile(profile: Profile, customer: str, chance: random.Random) -> None
         interest.last_purchase_time.FromSeconds(NOW - int(chance.uniform(1, 60) * DAY))
         interest.spend.currency_code, interest.spend.micros = "USD", chance.randrange(10**6, 10**8)
     profile.popular_unbought.add(category="CATEGORY 99", customer_share=0.4)
+    further = profile.further
+    further.bought.extend(_OTHERS[:20])
+    further.purchase_days.extend(range(20, 0, -1))
+    further.last_purchase_seconds.extend(range(NOW - 40 * DAY, NOW - 20 * DAY, DAY))
+    further.mean_gap_days.extend([9.5] * 20)
+    further.unbought.extend(_OTHERS[20:40])
+    further.customer_shares.extend([0.2] * 20)
     profile.features.set_id, profile.features.set_version = "customer-behaviour", 1
     profile.features.values.extend([chance.random() for _ in range(24)])
     profile.data_quality.score = 0.9
@@ -217,7 +233,8 @@ def serving(body: bytes | None = None, *, learned: bool = False, **environ: str)
     """Recommend on an empty SQLite file, with this catalogue (default: the shipped one).
 
     Args:
-        learned: With a released policy of four segments and rules of what is bought together in force, as after months of use.
+        learned: With a released policy of four segments, rules of what is bought together and tables of what is bought next in force, as after
+            months of use.
     """
     with tempfile.TemporaryDirectory(prefix="fieldwise-recommend-") as name:
         folder = Path(name)
@@ -261,7 +278,7 @@ async def _learn(url: str) -> None:
     rules = [
         Rule(given, goes, 0.02, chance.uniform(0.05, 0.6), 2.0, 1.6, 2.4, 1.5, 1e-6)
         for given in _CATEGORIES
-        for goes in (*_CATEGORIES, *(f"OTHER {number}" for number in range(88)))
+        for goes in (*_CATEGORIES, *_OTHERS)
         if goes != given
     ]
     database = Database.open(url)
@@ -271,7 +288,18 @@ async def _learn(url: str) -> None:
         number = await policies.add(made.SerializeToString(), EffectTable(questions, segments).text())
         await policies.release(number, NOW * 1_000_000)
         await PairStore(database).replace(rules, 7)
+        await NextStore(database).replace(Learned(_next_tables(chance)))
     await database.close()
+
+
+def _next_tables(chance: random.Random) -> Tables:
+    """Tables of what is bought next, of a hundred categories."""
+    words = (*_CATEGORIES, *_OTHERS)
+    pairs = [array("f", [chance.gauss(0, 0.1) for _ in range(len(words) ** 2)]) for _ in range(3)]
+    popularity = tuple(Popularity(chance.random(), chance.random(), 1.0) for _ in words)
+    repeat = tuple(chance.gauss(0, 0.3) for _ in range(1 + len(REPEAT_INPUTS)))
+    discovery = tuple(chance.gauss(0, 0.3) for _ in range(1 + len(DISCOVERY_INPUTS)))
+    return Tables(words, popularity, tuple(pairs), repeat, discovery)
 
 
 def _serve(arguments: Sequence[str]) -> None:

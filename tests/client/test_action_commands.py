@@ -62,6 +62,9 @@ def test_a_file_goes_out_and_in(recommend: FakeServices, run: Run, tmp_path: Pat
     assert run("export", "--out", str(file)).exit_code == 0
     assert file.read_bytes() == b"x = 1\n"
     assert run("export").output == "x = 1\n"
+    nowhere = run("export", "--out", str(tmp_path))
+    assert (nowhere.exit_code, "give a file that can be written" in nowhere.stderr) == (1, True)
+    assert run("import", str(tmp_path), "--by", "ann").exit_code == 2
     recommend.answers["ImportCatalogue"] = lambda _: [catalogue.ImportCatalogueResponse(drafts=[DRAFT])]
     assert "drafts/gift" in run("import", str(file), "--by", "ann").output
     asked = recommend.asked[-1][1]

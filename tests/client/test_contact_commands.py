@@ -70,7 +70,8 @@ def test_what_is_shown_as_a_file_can_be_set_again(run: Run, recommend: FakeServi
 
 def test_a_file_that_is_no_policy_is_refused_with_its_name(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "policy.json"
-    file.write_text('{"cap": 1}', "utf-8")
-    told = run("contacts", "set", str(file), "--by", "bob")
-    assert told.exit_code == 1
-    assert "policy.json" in told.stderr
+    for body in (b'{"cap": 1}', b"\xff\xfe"):
+        file.write_bytes(body)
+        told = run("contacts", "set", str(file), "--by", "bob")
+        assert told.exit_code == 1
+        assert "policy.json" in told.stderr

@@ -179,11 +179,11 @@ def test_every_fault_of_a_baseline_file_is_told_with_its_line(
     run: Run, recommend: FakeServices, tmp_path: Path
 ) -> None:
     file = tmp_path / "before.csv"
-    file.write_text("customer,money,period\n,5,before\nc2,-1,later\nc3,nan,\n")
+    file.write_text("customer,money,period\n,5,before\nc2,-1,later\nc3,nan,\nc4,1e30,\n")
     told = run("effect", "import-baseline", file, "--name", "2025")
     assert told.exit_code == 1
     assert not recommend.asked
-    for place in ("line 2, customer", "line 3, money", "line 3, period", "line 4, money"):
+    for place in ("line 2, customer", "line 3, money", "line 3, period", "line 4, money", "line 5, money"):
         assert place in told.output, told.output
 
 
@@ -216,6 +216,7 @@ def test_a_ratio_is_the_same_in_any_unit(spent: int, gained: int, unit: int) -> 
 def test_with_200_rows_it_says_use_rules_whatever_is_hoped_for(run: Run) -> None:
     told = run("bi-or-ai", "--rows", 200, "--decisions", 10_000_000, "--gain", 1000)
     assert told.output.startswith("use rules: 200 rows")
+    assert run("bi-or-ai", "--rows", 200, "--decisions", 1, "--gain", "nan").exit_code == 2
 
 
 def test_the_sure_gain_comes_from_the_report_where_it_is_not_given(run: Run, recommend: FakeServices) -> None:

@@ -253,6 +253,18 @@ def test_a_rise_of_everybody_is_no_effect_of_ours(lift: float) -> None:
     assert found.change_without == pytest.approx(25.0, abs=2.0)
     assert (found.money.verdict is Verdict.HIGHER) == bool(lift)
     assert found.hours_before.value == 5.0
+    # Rows of one customer and period are added: each purchase in a row of its own says the same.
+    halves = Practice(
+        practice.name,
+        [*names, *names],
+        np.tile(practice.after, 2),
+        np.tile(practice.comparison, 2),
+        np.tile(practice.money / 2, 2),
+        np.full(4 * count, 5.0),
+        np.full(4 * count, np.nan),
+    )
+    again = against(halves, experience, customers_of(experience))
+    assert again.money.difference == pytest.approx(found.money.difference)
 
 
 def test_customers_of_a_baseline_are_followed_into_our_results() -> None:

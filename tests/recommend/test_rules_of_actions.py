@@ -302,6 +302,21 @@ def test_reach_equals_a_plain_count() -> None:
     assert LEAVE_ALONE not in [found.action for found in reach(made, names, situations)]
 
 
+def test_an_action_reaches_whom_one_of_its_treatments_fits() -> None:
+    made = catalogue(
+        'cost = 1\neligibility = "purchase_days >= 3.0"\n[[actions.treatments]]\nid = "visit"\nneeds_rep = true\n'
+        '[[actions.treatments]]\nid = "letter"\n'
+    )
+    situations = [
+        known(purchase_days=5),
+        known(purchase_days=1),
+        replace(known(purchase_days=1), rep="reps/1"),
+    ]
+    (found,) = reach(made, ["actions/mail"], situations)
+    assert found.share == pytest.approx(1 / 3)
+    assert found.kept_away == pytest.approx({"NO_REP": 1 / 3, "CONDITION/eligibility": 1 / 3})
+
+
 def test_every_personal_name_is_refused_with_its_reason() -> None:
     for name in ("phone", "birthday", "full_name", "gender"):
         with pytest.raises(RuleRefused, match=r"cannot read it|do not read it"):

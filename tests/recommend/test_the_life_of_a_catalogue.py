@@ -288,7 +288,8 @@ def test_the_sample_stays_small_and_recent_and_forgets_for_good() -> None:
         sample.see(f"customers/{number}", Situation({"p_buy": number}, 0.5, 1, 0.2))
     newest = [each.facts["p_buy"] for each in sample.situations]
     assert len(newest) == SIZE
-    assert min(newest) > SIZE  # the first were replaced
+    # The first were replaced, but so slowly that the sample spans many decisions.
+    assert SIZE < min(newest) < 10 * SIZE
     sample.forget(["customers/19999"])
     sample.see("customers/19999", Situation({"p_buy": -1}, 0.5, 1, 0.2))
     assert -1 not in [each.facts["p_buy"] for each in sample.situations]

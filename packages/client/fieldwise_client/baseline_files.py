@@ -14,6 +14,8 @@ OPTIONAL = ("period", "group", "hours_to_decision", "satisfaction")
 _PERIODS = {"": False, "before": False, "after": True}
 _GROUPS = {"": False, "us": False, "comparison": True}
 _MICROS = 1_000_000
+# With a thousand million of a customer no sum leaves the numbers that reports are made with.
+_MOST_MONEY = 1e9
 
 
 def read_baseline(path: Path, currency: str) -> list[BaselineRow]:
@@ -42,7 +44,7 @@ def _row(table: Table, row: Row, currency: str, faults: list[Fault]) -> Baseline
         made.customer = resource("customers", row["customer"])
     else:
         faults.append(table.fault(row, "customer", "name the customer"))
-    money = _number(table, row, "money", faults)
+    money = _number(table, row, "money", faults, most=_MOST_MONEY)
     made.money.currency_code = currency
     made.money.micros = round((money or 0.0) * _MICROS)
     for name in ("hours_to_decision", "satisfaction"):
@@ -59,12 +61,13 @@ def _word(table: Table, row: Row, column: str, known: dict[str, bool], faults: l
     return bool(found)
 
 
-def _number(table: Table, row: Row, column: str, faults: list[Fault]) -> float | None:
+def _number(table: Table, row: Row, column: str, faults: list[Fault], most: float = math.inf) -> float | None:
     try:
         found = float(row[column])
-        if not math.isfinite(found) or found < 0:
+        if not math.isfinite(found) or not 0 <= found <= most:
             raise ValueError
     except ValueError:
-        faults.append(table.fault(row, column, "give a number of 0 or more"))
+        told = "of 0 or more" if most == math.inf else f"from 0 to {most:,.0f}"
+        faults.append(table.fault(row, column, f"give a number {told}"))
         return None
     return found

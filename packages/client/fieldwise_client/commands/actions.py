@@ -96,12 +96,18 @@ def export(
     if out is None:
         sys.stdout.buffer.write(found.toml)
         return
-    out.write_bytes(found.toml)
+    try:
+        out.write_bytes(found.toml)
+    except OSError as error:
+        typer.echo(f"{out}: {error.strerror}; give a file that can be written", err=True)
+        raise typer.Exit(1) from None
     typer.echo(f"{out}: version {found.version}")
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="A catalogue file, as `export` writes it.", exists=True)],
+    file: Annotated[
+        Path, typer.Argument(help="A catalogue file, as `export` writes it.", exists=True, dir_okay=False)
+    ],
     by: By,
     note: Note = "",
     data: Data = Path(DEFAULT_DATA),

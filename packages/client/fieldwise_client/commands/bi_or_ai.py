@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isinf
+from math import isfinite, isinf
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +42,8 @@ def bi_or_ai(
     data: Data = Path(DEFAULT_DATA),
 ) -> None:
     """Decision AI, plain reports or rules: what pays, and from how many decisions on."""
+    if gain is not None and not isfinite(gain):
+        raise typer.BadParameter(f"{gain} is no amount; give a number", param_hint="--gain")
     if gain is None:
         with faults_told(), client_for(data) as client:
             gain = sure_gain(client.report_effect()) * margin

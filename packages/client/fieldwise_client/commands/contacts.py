@@ -44,7 +44,7 @@ def put(
     """Put another policy in force for the next decision; refused when the file was made from one that no longer is."""
     try:
         policy = json_format.Parse(file.read_text("utf-8"), pb.ContactPolicy())
-    except (OSError, json_format.ParseError) as error:
+    except (OSError, UnicodeDecodeError, json_format.ParseError) as error:
         typer.echo(f"{file}: {error}", err=True)
         raise typer.Exit(1) from None
     with faults_told(), client_for(data) as client:

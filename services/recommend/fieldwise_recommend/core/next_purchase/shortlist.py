@@ -1,15 +1,16 @@
 """What a customer may buy next, from what a decision knows of him and tables learned before; knows no numpy, no wire and no store.
 
-Two logistic regressions on a short list each: his categories, and popular ones that he never bought. `repeat_inputs` and `discovery_inputs`
+Two logistic regressions on a short list each: his categories, and popular ones that he never bought. `repeat_inputs` and `plain_inputs`
 take single numbers here and columns where they are learned (`shortlist_learning`), so that both compute the same.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import exp, log, log1p
+from operator import itemgetter, mul
 from typing import Any, Final, NamedTuple
 
 REPEAT_INPUTS: Final = (
@@ -17,14 +18,17 @@ REPEAT_INPUTS: Final = (
     "share of customers", "kept", "log trips", "has a rhythm", "log days x log since", "log since squared", "due squared",
     "log since any", "log since any x log since",
 )  # fmt: skip
-DISCOVERY_INPUTS: Final = (
-    "log share of customers", "share of customers", "ease", "ease lately", "likeness", "mean likeness", "companions", "kept",
-    "growing", "log trips", "log share of customers x log trips", "log since any",
+# Of a thing and of the customer; then of what he buys, which the tables of pairs hold as log-odds.
+PLAIN_INPUTS: Final = (
+    "log share of customers", "share of customers", "kept", "growing", "log trips", "log share of customers x log trips", "log since any",
 )  # fmt: skip
+SPOKEN_INPUTS: Final = ("ease", "likeness", "ease lately", "mean likeness", "mean companions")
+DISCOVERY_INPUTS: Final = (*PLAIN_INPUTS, *SPOKEN_INPUTS)
 WINDOW_DAYS: Final = 28
 SHOWN: Final = 3
-# Tables of things by things: what the things bought say of another one.
-EASE, LIKENESS, COMPANIONS = 0, 1, 2
+# Tables of things by things, in log-odds: what a thing that he buys says of another one; if he bought it in the last window; and what is divided by
+# the number of things that he buys, and one.
+SPOKEN, SPOKEN_LATELY, SPOKEN_MEAN = 0, 1, 2
 _SMALL: Final = 1e-3
 _LEAST_GAP: Final = 0.5
 _MOST_LOG_ODDS: Final = 30.0
@@ -64,6 +68,11 @@ class Popularity(NamedTuple):
     growing: float = 1.0
 
 
+_UNKNOWN: Final = Popularity()
+# Category, place in the tables, bought in the last window.
+_Owned = tuple[str, int, bool]
+
+
 def repeat_inputs(
     ln: Log, days: Any, since: Any, gap: Any, has_gap: Any, trips: Any, since_any: Any, share: Any, kept: Any
 ) -> tuple[Any, ...]:
@@ -83,23 +92,10 @@ def repeat_inputs(
     )  # fmt: skip
 
 
-def discovery_inputs(
-    ln: Log, share: Any, ease: Any, ease_lately: Any, likeness: Any, companions: Any, owned: Any, popularity: tuple[Any, Any],
-    trips: Any, since_any: Any,
-) -> tuple[Any, ...]:  # fmt: skip
-    """Inputs in the order of DISCOVERY_INPUTS.
-
-    Args:
-        ease, ease_lately, likeness, companions: Sums over his categories; of ``ease_lately`` those of the last window.
-        owned: How many categories these are.
-        popularity: `kept` and `growing`.
-    """
-    kept, growing = popularity
+def plain_inputs(ln: Log, share: Any, kept: Any, growing: Any, trips: Any, since_any: Any) -> tuple[Any, ...]:
+    """Inputs in the order of PLAIN_INPUTS."""
     ln_share, ln_trips = ln(share / _SMALL), ln(trips)
-    return (
-        ln_share, share, ease, ease_lately, likeness, likeness / (owned + 1.0), companions / (owned + 1.0), kept,
-        growing, ln_trips, ln_share * ln_trips, ln(since_any),
-    )  # fmt: skip
+    return (ln_share, share, kept, growing, ln_trips, ln_share * ln_trips, ln(since_any))
 
 
 def gap_of(gap: float | None, since: float) -> float:
@@ -114,7 +110,7 @@ class Tables:
     Args:
         words: Categories.
         popularity: One for each.
-        pairs: EASE, LIKENESS and COMPANIONS, each ``len(words)`` squared, by the thing bought and the other one.
+        pairs: SPOKEN, SPOKEN_LATELY and SPOKEN_MEAN, each ``len(words)`` squared, by the thing bought and the other one.
         repeat, discovery: Weights, that of the base first.
     """
 
@@ -124,92 +120,89 @@ class Tables:
     repeat: tuple[float, ...] = ()
     discovery: tuple[float, ...] = ()
     version: str = ""
+    places: Mapping[str, int] = field(init=False, repr=False, compare=False)
+    rows: tuple[Sequence[array[float]], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_place", {word: number for number, word in enumerate(self.words)})
-
-    def place(self, word: str) -> int | None:
-        """Where a category stands in the tables; None when it is not in them."""
-        places: dict[str, int] = self._place  # type: ignore[attr-defined]  # set above
-        return places.get(word)
+        wide = len(self.words)
+        rows = [[table[at : at + wide] for at in range(0, len(table), wide)] for table in self.pairs]
+        object.__setattr__(self, "places", {word: number for number, word in enumerate(self.words)})
+        object.__setattr__(self, "rows", tuple(rows))
 
     def repeats(self, habits: Sequence[Habit], trips: int, since_any: float) -> list[Next]:
         """The likeliest of his categories."""
-        found: list[Next] = []
-        for each in habits:
-            known = self._popularity(self.place(each.category))
+        base, weights = self.repeat[0], self.repeat[1:]
+        found: list[tuple[float, str]] = []
+        for category, days, since, gap in habits:
+            share, kept, _ = self._popularity(category)
             inputs = repeat_inputs(
-                log1p,
-                each.days,
-                each.since,
-                gap_of(each.gap, each.since),
-                float(each.gap is not None),
-                trips,
-                since_any,
-                known.share,
-                known.kept,
+                log1p, days, since, gap_of(gap, since), float(gap is not None), trips, since_any, share, kept
             )
-            found.append(Next(each.category, _probability(self.repeat, inputs)))
-        return _likeliest(found)
+            found.append((-base - sum(map(mul, weights, inputs)), category))
+        found.sort()
+        return [Next(category, _probability(-odds)) for odds, category in found[:SHOWN]]
 
     def discoveries(
         self, finds: Sequence[Find], habits: Sequence[Habit], trips: int, since_any: float
     ) -> list[Next]:
         """The likeliest of what he never bought."""
+        base, weights = self.discovery[0], self.discovery[1 : 1 + len(PLAIN_INPUTS)]
         owned = [
             (each.category, place, each.since <= WINDOW_DAYS)
             for each in habits
-            if (place := self.place(each.category)) is not None
+            if (place := self.places.get(each.category)) is not None
         ]
-        found: list[Next] = []
-        for each in finds:
-            place = self.place(each.category)
-            sums, given = self._spoken_for(place, owned)
-            known = self._popularity(place)
-            inputs = discovery_inputs(
-                log1p, each.share, *sums, len(owned), (known.kept, known.growing), trips, since_any
-            )
-            found.append(Next(each.category, _probability(self.discovery, inputs), given))
-        return _likeliest(found)
+        spoken = self._spoken(
+            [place for each in finds if (place := self.places.get(each.category)) is not None], owned
+        )
+        found: list[tuple[float, str]] = []
+        for category, share in finds:
+            _, kept, growing = self._popularity(category)
+            odds = base + sum(map(mul, weights, plain_inputs(log1p, share, kept, growing, trips, since_any)))
+            found.append((-odds - spoken.get(category, 0.0), category))
+        found.sort()
+        return [
+            Next(category, _probability(-odds), self._given(category, owned))
+            for odds, category in found[:SHOWN]
+        ]
 
-    def _spoken_for(
-        self, place: int | None, owned: Sequence[tuple[str, int, bool]]
-    ) -> tuple[tuple[float, float, float, float], str]:
-        """Sums over what he buys, and what of that speaks most for the thing."""
+    def _spoken(self, places: Sequence[int], owned: Sequence[_Owned]) -> dict[str, float]:
+        """What all that he buys says of things, by their names."""
+        if not owned or not places:
+            return {}
+        # Two at least, so that what is picked is always a tuple. Everything here runs in C: there are some seven hundred pairs.
+        pick = itemgetter(*places, places[0])
+        own = [pick(self.rows[SPOKEN_LATELY if lately else SPOKEN][place]) for _, place, lately in owned]
+        shared = [pick(self.rows[SPOKEN_MEAN][place]) for _, place, _ in owned]
+        parts = len(owned) + 1.0
+        sums = zip(
+            places, map(sum, zip(*own, strict=True)), map(sum, zip(*shared, strict=True)), strict=False
+        )
+        return {self.words[place]: alone + mean / parts for place, alone, mean in sums}
+
+    def _given(self, category: str, owned: Sequence[_Owned]) -> str:
+        """What of all that he buys speaks most for the thing; empty when nothing speaks for it."""
+        place = self.places.get(category)
         if place is None:
-            return (0.0, 0.0, 0.0, 0.0), ""
-        wide = len(self.words)
-        ease, likeness, companions = self.pairs
-        sums = [0.0, 0.0, 0.0, 0.0]
+            return ""
+        parts = len(owned) + 1.0
         given, most = "", 0.0
-        for category, number, lately in owned:
-            cell = number * wide + place
-            weight = ease[cell]
-            sums[0] += weight
-            if lately:
-                sums[1] += weight
-            sums[2] += likeness[cell]
-            sums[3] += companions[cell]
-            if weight > most:
-                given, most = category, weight
-        return (sums[0], sums[1], sums[2], sums[3]), given
+        for name, number, lately in owned:
+            says = self.rows[SPOKEN_LATELY if lately else SPOKEN][number][place]
+            says += self.rows[SPOKEN_MEAN][number][place] / parts
+            if says > most:
+                given, most = name, says
+        return given
 
-    def _popularity(self, place: int | None) -> Popularity:
-        return Popularity() if place is None else self.popularity[place]
+    def _popularity(self, category: str) -> Popularity:
+        place = self.places.get(category)
+        return _UNKNOWN if place is None else self.popularity[place]
 
 
-def _probability(weights: Sequence[float], inputs: Sequence[float]) -> float:
-    odds = weights[0]
-    for weight, value in zip(weights[1:], inputs, strict=True):
-        odds += weight * value
+def _probability(odds: float) -> float:
     odds = max(-_MOST_LOG_ODDS, min(_MOST_LOG_ODDS, odds))
     # Six digits are told and kept: replays and readers see the same.
     return round(1.0 / (1.0 + exp(-odds)), 6)
-
-
-def _likeliest(found: list[Next]) -> list[Next]:
-    found.sort(key=lambda each: (-each.probability, each.category))
-    return found[:SHOWN]
 
 
 def log_loss(share: float) -> float:

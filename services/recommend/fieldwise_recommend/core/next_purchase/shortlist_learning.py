@@ -16,14 +16,12 @@ from numpy.typing import NDArray
 from fieldwise_recommend.core.next_purchase.history import History, Ints, Table
 from fieldwise_recommend.core.next_purchase.likeness import ease, neighbours, together
 from fieldwise_recommend.core.next_purchase.shortlist import (
-    COMPANIONS,
-    EASE,
-    LIKENESS,
+    PLAIN_INPUTS,
     WINDOW_DAYS,
     Popularity,
     Tables,
-    discovery_inputs,
     log_loss,
+    plain_inputs,
     repeat_inputs,
 )
 
@@ -71,7 +69,9 @@ class Things(NamedTuple):
     share: Floats
     kept: Floats
     growing: Floats
-    pairs: tuple[Table, Table, Table]
+    ease: Table
+    likeness: Table
+    companions: Table
 
 
 class TooLittleHistoryError(Exception):
@@ -90,7 +90,9 @@ def things_at(history: History, day: int) -> Things:
         lately.sum(axis=0) / max(int(lately.any(axis=1).sum()), 1),
         (lately & earlier).sum(axis=0) / (earlier.sum(axis=0) + 2.0),
         (lately.mean(axis=0) + few) / (earlier.mean(axis=0) + few),
-        (ease(bought), neighbours(days), together(bought)),
+        ease(bought),
+        neighbours(days),
+        together(bought),
     )
 
 
@@ -127,12 +129,18 @@ def seen(history: History, things: Things, day: int, sight: Sight) -> tuple[Case
     owned[customer, thing] = 1.0
     recent = owned * (day - last <= WINDOW_DAYS)
     whose, what = _finds(days > 0, things.share, sight.finds)
-    ease_all, ease_lately = owned @ things.pairs[EASE], recent @ things.pairs[EASE]
-    likeness, companions = owned @ things.pairs[LIKENESS], owned @ things.pairs[COMPANIONS]
-    inputs = discovery_inputs(
-        np.log1p, things.share[what], ease_all[whose, what], ease_lately[whose, what], likeness[whose, what], companions[whose, what],
-        owned.sum(axis=1)[whose], (things.kept[what], things.growing[what]), trips[whose], since_any[whose],
-    )  # fmt: skip
+    parts = owned.sum(axis=1)[whose] + 1.0
+    spoken = (
+        (owned @ things.ease)[whose, what],
+        (owned @ things.likeness)[whose, what],
+        (recent @ things.ease)[whose, what],
+        (owned @ things.likeness)[whose, what] / parts,
+        (owned @ things.companions)[whose, what] / parts,
+    )
+    plain = plain_inputs(
+        np.log1p, things.share[what], things.kept[what], things.growing[what], trips[whose], since_any[whose]
+    )
+    inputs = (*plain, *(each.astype(np.float64) for each in spoken))
     return repeats, Cases(whose, what, np.stack(inputs, axis=1))
 
 
@@ -166,9 +174,20 @@ def learn(
     popularity = tuple(
         Popularity(*map(float, each)) for each in zip(things.share, things.kept, things.growing, strict=True)
     )
-    pairs = tuple(array("f", np.ascontiguousarray(each).tobytes()) for each in things.pairs)
     (repeat, repeat_fit), (discovery, discovery_fit) = learned
+    pairs = tuple(array("f", each.astype(np.float32).tobytes()) for each in _spoken(things, discovery))
     return Tables(words, popularity, pairs, tuple(repeat), tuple(discovery)), repeat_fit, discovery_fit
+
+
+def _spoken(things: Things, discovery: list[float]) -> tuple[Table, Table, Table]:
+    """What each thing says of each other one, in log-odds, as `shortlist` keeps it."""
+    own, alike, lately, mean_alike, mean_companion = discovery[1 + len(PLAIN_INPUTS) :]
+    always = own * things.ease + alike * things.likeness
+    return (
+        always,
+        always + lately * things.ease,
+        mean_alike * things.likeness + mean_companion * things.companions,
+    )
 
 
 def _window(history: History, cutoff: int, sight: Sight) -> list[tuple[Floats, Flags]]:
