@@ -16,10 +16,18 @@ from fieldwise_allocation.core.territory.chains import chained
 from fieldwise_allocation.core.territory.compile import compiled
 from fieldwise_allocation.core.territory.few import few
 from fieldwise_allocation.core.territory.found import Impossible, Watch
-from fieldwise_allocation.core.territory.problem import Floats, Ints, Problem, feasible, objective
+from fieldwise_allocation.core.territory.problem import (
+    Floats,
+    Ints,
+    Problem,
+    feasible,
+    move_count,
+    objective,
+)
 from fieldwise_allocation.core.territory.replan import filled, replan
 from fieldwise_allocation.core.territory.search import Heat
 from fieldwise_allocation.core.territory.solve import solve
+from fieldwise_allocation.core.territory.undoing import Turns, undone
 from fieldwise_allocation.plan_task import Task
 from fieldwise_allocation.plan_worker import question_of
 from tests.allocation.long_plans import long_request
@@ -138,6 +146,47 @@ def test_chains_without_heat_mend_a_plan_and_save_without_breaking_a_rule(planne
         better = chained(limited, arcs, worse, cold, firm, seed=1)
         assert feasible(limited, better)
         assert objective(limited, better) < objective(limited, worse)
+
+
+def test_undoing_moves_mends_a_plan_and_takes_moves_without_need_back(planned: Planned) -> None:
+    problem, start, _ = planned
+    charged = replace(problem, per_move=problem.per_move + 50.0)
+    arcs = cheapest(charged, np.zeros((len(problem.amount), problem.reps)), 0.0, 4)
+    firm = Breach(np.full(problem.low.shape, 1e6), 1e6)
+    rng = np.random.default_rng(3)
+    for most_moves in (None, 12):
+        limited = replace(charged, most_moves=most_moves)
+        worse = start.copy()
+        astray = rng.choice(np.flatnonzero(~problem.locked), 20, replace=False)
+        worse[astray] = arcs.rep[astray, 1]
+        better = undone(limited, arcs, worse, Turns(800, 50.0, 5.0), firm, seed=1)
+        assert feasible(limited, better)
+        assert move_count(limited, better) < move_count(limited, worse) / 2
+        assert (better == undone(limited, arcs, worse, Turns(800, 50.0, 5.0), firm, seed=1)).all()
+
+
+def test_undoing_moves_keeps_soft_bands_as_long_as_that_pays(planned: Planned) -> None:
+    problem, start, _ = planned
+    soft = replace(problem, outside=np.full(problem.outside.shape, 3.0))
+    arcs = cheapest(soft, np.zeros((len(problem.amount), problem.reps)), 0.0, 4)
+    worse = start.copy()
+    worse[::9] = arcs.rep[::9, 1]
+    better = undone(soft, arcs, worse, Turns(800, 1.0, 0.1), Breach(np.zeros(soft.low.shape), 0.0), seed=1)
+    assert objective(soft, better) < objective(soft, worse)
+
+
+def test_undoing_moves_leaves_accounts_of_staffed_areas_alone(planned: Planned) -> None:
+    problem, start, _ = planned
+    area = np.where(np.arange(problem.accounts) % 2 == 0, 0, -1).astype(np.int32)
+    staffed = replace(problem, area=area, least_reps=np.array([1], dtype=np.int32), low=problem.low * 1.1)
+    arcs = cheapest(staffed, np.zeros((len(problem.amount), problem.reps)), 0.0, 4)
+    astray = start.copy()
+    astray[::16] = arcs.rep[::16, 1]
+    found = undone(
+        staffed, arcs, astray, Turns(50, 1.0, 1.0), Breach(np.full(problem.low.shape, 9.0), 0.0), seed=1
+    )
+    assert (found[area == 0] == astray[area == 0]).all()
+    assert (found != astray).any()
 
 
 def test_chains_leave_accounts_of_staffed_areas_alone(planned: Planned) -> None:

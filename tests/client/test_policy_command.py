@@ -53,12 +53,13 @@ def run(recommend: FakeServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_policies_are_asked_for_as_they_are_written(run: Run, recommend: FakeServices) -> None:
-    words = ("coupon if p_buy < 0.5; actions/email", "none", "logged")
+    words = ("coupon if p_buy < 0.5; actions/email", "none", "logged", "policies/3")
     assert run("policy", "evaluate", *words, "--reward", "bought", "--since", "2018-01-01").exit_code == 0
     ((_, asked),) = recommend.asked
     rules = [[(rule.action, rule.when) for rule in each.rules] for each in asked.policies]
-    assert rules == [[("actions/coupon", "p_buy < 0.5"), ("actions/email", "")], [], []]
-    assert [each.as_logged for each in asked.policies] == [False, False, True]
+    assert rules == [[("actions/coupon", "p_buy < 0.5"), ("actions/email", "")], [], [], []]
+    assert [each.as_logged for each in asked.policies] == [False, False, True, False]
+    assert [each.version for each in asked.policies] == ["", "", "", "policies/3"]
     assert asked.reward == policy_pb2.POLICY_REWARD_BOUGHT
     assert asked.start_time.ToJsonString() == "2018-01-01T00:00:00Z"
     assert not asked.HasField("end_time")
@@ -69,3 +70,16 @@ def test_a_refusal_is_read_with_its_reason(run: Run) -> None:
     assert "812 of 1,000 decisions" in told
     assert "REFUSED: TOO_FEW_EFFECTIVE_ROWS" in told
     assert "+1.5 (-2 to +5)" in told
+
+
+def test_a_release_against_the_verdict_takes_a_reason_and_shows_it(run: Run, recommend: FakeServices) -> None:
+    released = policy_pb2.PolicyVersion(
+        name="policies/3",
+        in_force=True,
+        verdict=policy_pb2.LEARNED_VERDICT_NOT_ENOUGH_EVIDENCE,
+        override_reason="a trial",
+    )
+    recommend.answers["ReleasePolicyVersion"] = lambda _: [released]
+    told = run("policy", "release", "3", "--override-reason", "a trial").output
+    assert recommend.asked[-1][1].override_reason == "a trial"
+    assert "not enough evidence (released all the same: a trial)" in told

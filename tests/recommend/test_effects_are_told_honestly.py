@@ -27,6 +27,7 @@ from fieldwise_recommend.core.effect.practice import Practice, against
 from fieldwise_recommend.core.effect.report import GROUPS_UNLIKE, NO_CONTROL_GROUP, report_of
 from fieldwise_recommend.core.effect.units import columns_before, customers_of
 from fieldwise_recommend.core.experience import Experience
+from fieldwise_recommend.core.logistic import fitted, probability
 from fieldwise_recommend.core.results import BOUGHT, BOUGHT_7, BOUGHT_14
 
 DRAWS = 120
@@ -152,6 +153,21 @@ def test_decisions_of_one_customer_say_no_more_than_one_of_him() -> None:
     apart = weighted(money, money, np.ones(3_200), groups, np.arange(3_200))
     assert together.error == pytest.approx(once.error)
     assert apart.error == pytest.approx(once.error / 2)
+
+
+def test_no_small_step_makes_a_logistic_fit_better() -> None:
+    rng = np.random.default_rng(8)
+    columns = np.column_stack([np.ones(400), rng.standard_normal((400, 3))])
+    happened = rng.random(400) < probability(columns @ [-2.0, 1.0, 0.0, -0.5])
+    pulls = np.array([0.0, 4.0, 4.0, 4.0])
+
+    def loss(coefficients: Any) -> float:
+        sides = np.where(happened, -1.0, 1.0) * (columns @ coefficients)
+        return float(np.logaddexp(0.0, sides).sum() + 0.5 * pulls @ coefficients**2)
+
+    found = fitted(columns, happened, pulls)
+    for step in np.vstack([np.eye(4), -np.eye(4)]) * 1e-3:
+        assert loss(found) < loss(found + step)
 
 
 def test_an_action_that_chance_never_chose_has_no_effect_to_show() -> None:

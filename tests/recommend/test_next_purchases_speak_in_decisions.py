@@ -200,6 +200,20 @@ def test_what_is_not_in_the_tables_and_nothing_at_all_are_ranked_without_fault()
     assert new.given == ""
 
 
+def test_where_nobody_finds_anything_new_repeats_are_learned_alone() -> None:
+    request = shop(300)
+    kept = [row for row, word in enumerate(request.word) if word == 0]
+    alone = wire.LearnNextPurchasesRequest(words=WORDS, decision_time=request.decision_time)
+    for column in ("customer", "day", "word"):
+        getattr(alone, column).extend([getattr(request, column)[row] for row in kept])
+    found = learned(alone.SerializeToString())
+    assert found is not None
+    assert (found.tables.discovery, found.tables.pairs) == ((), ())
+    habits = [Habit(WORDS[0], 10, 3.0, 5.0)]
+    assert [each.category for each in found.tables.repeats(habits, 10, 3.0)] == [WORDS[0]]
+    assert found.tables.discoveries([Find(WORDS[1], 0.2)], habits, 10, 3.0) == []
+
+
 def test_ranking_one_customer_takes_a_fraction_of_the_three_milliseconds_it_may() -> None:
     tables = small()
     habits = [Habit(WORDS[number], 5 + number, 3.0 + number, 6.0) for number in range(10)]

@@ -74,6 +74,8 @@ def test_the_logged_policy_is_worth_what_its_decisions_brought() -> None:
     assert found.estimates[DR].value == pytest.approx(log.rewards.mean(), rel=0.01)
     assert found.support.effective_rows == pytest.approx(ROWS)
     assert found.verdict == NOT_ENOUGH_EVIDENCE
+    # Nothing is gained by doing the same, and of that there is no doubt.
+    assert (found.gain.low, found.gain.high) == pytest.approx((0.0, 0.0), abs=1e-12)
 
 
 def test_ips_is_the_sum_of_weighted_rewards_where_all_is_within_reach() -> None:

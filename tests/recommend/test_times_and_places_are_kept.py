@@ -181,7 +181,7 @@ async def test_hours_and_coupons_are_learned_from_answers_and_told_with_what_the
 async def test_a_customer_is_sent_to_the_nearest_shop_that_is_open_when_he_is_reached(tmp_path: Path) -> None:
     file = tmp_path / "shops.toml"
     file.write_text(SHOP)
-    async with connected(in_file(tmp_path), replace(PLAIN, shops=file)) as channel:
+    async with connected(in_file(tmp_path), replace(PLAIN, shops=str(file))) as channel:
         running = rpc.RecommendServiceStub(channel)
         # NOW is a Monday; his usual hour is 17:00, when the nearer one is closed.
         shop = about(await made(running, "customers/1", "750"), "email-near-shop").shop

@@ -18,10 +18,10 @@ def client(company: Running) -> Iterator[fw.Client]:
 
 
 def test_next_purchases_are_learned_by_a_job_and_named_in_decisions_with_true_numbers(
-    client: fw.Client,
+    company: Running, client: fw.Client
 ) -> None:
-    assert "learned next purchases" in client.run_job("learn-next").summary
-    assert "counted" in client.run_job("learn-answers").summary
+    assert "learned next purchases" in company.run_job("learn-next").summary
+    assert "counted" in company.run_job("learn-answers").summary
     tables = client.next_purchase_tables()
     assert tables.repeat_log_loss < tables.repeat_base_log_loss
     named = 0

@@ -146,7 +146,7 @@ def _habits(profile: Profile, now: int) -> list[Habit]:
 
 
 def _weights(names: tuple[str, ...], weights: tuple[float, ...]) -> list[wire.NextPurchaseWeight]:
-    pairs = zip(names, weights, strict=True)
+    pairs = zip(names, weights, strict=True) if weights else ()
     return [wire.NextPurchaseWeight(input=name, weight=weight) for name, weight in pairs]
 
 

@@ -122,11 +122,11 @@ class Settings:
         doc="time zone of the installation, such as Europe/Paris: quiet hours and dates of customers whose own is not known are in it",
     )
 
-    shops: Path | None = setting(
+    shops: str = setting(
         "FIELDWISE_RECOMMEND_SHOPS",
-        default=None,
-        parse=Path,
-        doc="a TOML file of shops, their hours, and the middles of areas; unset: no action sends anybody to a shop",
+        default="",
+        parse=str,
+        doc="a TOML file of shops, their hours, and the middles of areas; empty: no action sends anybody to a shop",
     )
 
     @property

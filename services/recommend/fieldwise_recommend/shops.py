@@ -18,19 +18,19 @@ _DAY: Final = 86_400
 _MOST_KEPT: Final = 4096
 
 
-def read_shops(path: Path | None) -> ShopsNear:
-    """The shops of a file; none without one.
+def read_shops(path: str) -> ShopsNear:
+    """The shops of a file; none of an empty path.
 
     Raises:
         FailedPrecondition: Reason NO_SHOP_FILE.
         InvalidRequest: The file has faults.
     """
-    if path is None:
+    if not path:
         return ShopsNear()
     try:
-        raw = path.read_bytes()
+        raw = Path(path).read_bytes()
     except OSError as error:
-        message = f"{path} cannot be read ({error.strerror}); name a readable file in FIELDWISE_RECOMMEND_SHOPS, or unset it"
+        message = f"{path} cannot be read ({error.strerror}); name a readable file in FIELDWISE_RECOMMEND_SHOPS, or leave it empty"
         raise FailedPrecondition("NO_SHOP_FILE", message) from error
     return parse(raw)
 

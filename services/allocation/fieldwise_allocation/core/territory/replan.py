@@ -30,7 +30,7 @@ from fieldwise_allocation.core.territory.solve import solve
 from fieldwise_allocation.core.territory.undoing import Turns, undone
 
 # Cheapest reps of each account among which the repair chooses, and where these cannot make a band hold.
-ARCS, WIDE = 8, 16
+ARCS, WIDE = 6, 16
 # Moves of others that an account without a rep brings with it: whoever takes it is full, and so is the next.
 CHAIN = 1
 # The heat falls by COOLING while a breach comes to count FIRM times as much.
@@ -66,7 +66,7 @@ class Manner:
 # Work without a rep is pushed from rep to rep: that takes sharp prices, and then chains among few accounts.
 PUSH = Manner(0.009, (Stage(0.1, 12, ALL), Stage(0.015, 10, ALL)), 1000, 5, 0.1, 10, 30, 0.5)
 # Bands broken here and there: the prices of before will do, and whoever fits may be anyone nearby.
-MEND = Manner(0.004, (), 0, 12, 1.0, 5, 50, 1.5)
+MEND = Manner(0.004, (), 0, 20, 1.0, 5, 50, 1.5)
 # Of the chains: accounts near and large, the heat at first and what arcs may cost, as shares of what an hour is worth.
 CHAIN_NEAR, CHAIN_LARGE, WARMTH, CHAIN_APART = 20, 8, 0.03, 0.1
 # Accounts per rep that a climb hears: with a third less its prices run off on one of the tuning seeds.
@@ -213,7 +213,7 @@ def _repaired(calm: Problem, prices: Prices, manner: Manner, charge: float) -> I
     heard = np.union1d(near, np.flatnonzero(rep_of != calm.incumbent)).astype(np.int32)
     for most in (ARCS, WIDE):
         if most > ARCS:
-            arcs = cheapest(calm, prices.worth, prices.move, most)
+            arcs, apart = cheapest(calm, prices.worth, prices.move, most), np.inf
         part = few(calm, arcs, rep_of, heard)
         chosen = undone(part.problem, part.arcs, rep_of[heard], turns, breach, seed=0, apart=apart)
         rep_of = part.put(rep_of, chosen)

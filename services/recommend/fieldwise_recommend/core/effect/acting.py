@@ -16,11 +16,11 @@ from fieldwise_recommend.core.effect.chance import FEWEST, weighted
 from fieldwise_recommend.core.effect.comparing import Basis, Comparison, compare
 from fieldwise_recommend.core.effect.intervals import Median, Share, median_of
 from fieldwise_recommend.core.experience import Bools, Experience, Floats
+from fieldwise_recommend.core.logistic import fitted, probability
 from fieldwise_recommend.core.results import BOUGHT
 
 # Weights beyond this come of customers nearly all of whom, or nearly none, were acted on.
 _MOST_WEIGHT: Final = 20.0
-_STEPS: Final = 25
 _RIDGE: Final = 1e-3
 
 
@@ -117,19 +117,10 @@ def known_columns(known: Experience) -> Floats:
 
 
 def probability_of(happened: Bools, columns: Floats) -> Floats:
-    """Probability by a logistic regression with a small ridge, by Newton's steps."""
-    slopes = np.zeros(columns.shape[1])
-    ridge = _RIDGE * len(columns) * np.eye(columns.shape[1])
-    ridge[0, 0] = 0.0
-    for _ in range(_STEPS):
-        chance = 1.0 / (1.0 + np.exp(-np.clip(columns @ slopes, -30, 30)))
-        pull = columns.T @ (happened - chance) - ridge @ slopes
-        curve = (columns * (chance * (1 - chance))[:, None]).T @ columns + ridge
-        step = np.linalg.lstsq(curve, pull, rcond=1e-12)[0]
-        slopes = slopes + step
-        if np.abs(step).max() < 1e-8:
-            break
-    found = 1.0 / (1.0 + np.exp(-np.clip(columns @ slopes, -30, 30)))
+    """Probability by a logistic regression with a small ridge on all but the level, which comes first."""
+    pulls = np.full(columns.shape[1], _RIDGE * len(columns))
+    pulls[0] = 0.0
+    found = probability(columns @ fitted(columns, happened, pulls))
     return np.asarray(np.clip(found, 1e-3, 1 - 1e-3), dtype=np.float64)
 
 

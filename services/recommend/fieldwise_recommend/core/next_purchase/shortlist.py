@@ -111,7 +111,7 @@ class Tables:
         words: Categories.
         popularity: One for each.
         pairs: SPOKEN, SPOKEN_LATELY and SPOKEN_MEAN, each ``len(words)`` squared, by the thing bought and the other one.
-        repeat, discovery: Weights, that of the base first.
+        repeat, discovery: Weights, that of the base first; empty where there was too little to learn from.
     """
 
     words: tuple[str, ...] = ()
@@ -130,7 +130,9 @@ class Tables:
         object.__setattr__(self, "rows", tuple(rows))
 
     def repeats(self, habits: Sequence[Habit], trips: int, since_any: float) -> list[Next]:
-        """The likeliest of his categories."""
+        """The likeliest of his categories; none where nothing was learned of repeats."""
+        if not self.repeat:
+            return []
         base, weights = self.repeat[0], self.repeat[1:]
         found: list[tuple[float, str]] = []
         for category, days, since, gap in habits:
@@ -145,7 +147,9 @@ class Tables:
     def discoveries(
         self, finds: Sequence[Find], habits: Sequence[Habit], trips: int, since_any: float
     ) -> list[Next]:
-        """The likeliest of what he never bought."""
+        """The likeliest of what he never bought; none where nothing was learned of discoveries."""
+        if not self.discovery:
+            return []
         base, weights = self.discovery[0], self.discovery[1 : 1 + len(PLAIN_INPUTS)]
         owned = [
             (each.category, place, each.since <= WINDOW_DAYS)

@@ -161,21 +161,25 @@ def learn(
     The fit is told of the newest window, foreseen from the earlier ones; the tables in force are learned from all.
 
     Raises:
-        TooLittleHistoryError: There are too few cases of one kind.
+        TooLittleHistoryError: There are too few cases of both kinds; of which there are too few, nothing is learned.
     """
     learned: list[tuple[list[float], Fit]] = []
     windows = [_window(history, day - number * WINDOW_DAYS, sight) for number in range(1, sight.cutoffs + 1)]
     for kind in range(2):
         parts = [window[kind] for window in windows]
         if sum(int(labels.sum()) for _, labels in parts) < LEAST_CASES:
-            raise TooLittleHistoryError
-        learned.append((_weights(parts), _fit(parts[0], parts[1:])))
+            learned.append(([], Fit(0.0, 0.0)))
+        else:
+            learned.append((_weights(parts), _fit(parts[0], parts[1:])))
+    if not any(weights for weights, _ in learned):
+        raise TooLittleHistoryError
     things = things_at(history, day)
     popularity = tuple(
         Popularity(*map(float, each)) for each in zip(things.share, things.kept, things.growing, strict=True)
     )
     (repeat, repeat_fit), (discovery, discovery_fit) = learned
-    pairs = tuple(array("f", each.astype(np.float32).tobytes()) for each in _spoken(things, discovery))
+    spoken = _spoken(things, discovery) if discovery else ()
+    pairs = tuple(array("f", each.astype(np.float32).tobytes()) for each in spoken)
     return Tables(words, popularity, pairs, tuple(repeat), tuple(discovery)), repeat_fit, discovery_fit
 
 
