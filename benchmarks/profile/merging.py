@@ -159,6 +159,8 @@ async def _seen(stub: ProfileServiceAsyncStub, names: Sequence[str]) -> list[byt
         own = profile_pb2.Profile()
         own.CopyFrom(each)
         own.ClearField("popular_unbought")
+        own.further.ClearField("unbought")
+        own.further.ClearField("customer_shares")
         found.append(own.SerializeToString(deterministic=True))
     return found
 

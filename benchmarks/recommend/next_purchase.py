@@ -6,8 +6,8 @@ households with purchases in both. NDCG@10 with equal gains: over all things, an
 were chosen on weeks 46 to 49 with everything before known. The peers see the same weeks. One customer: from his purchases to both ranked
 lists, wall time after ten rounds to warm up.
 
-"As decisions rank it": two logistic regressions on what a decision knows of a customer, in place of his whole history; inputs were chosen on week 46.
-The other rows are what his whole history would allow.
+Ours is what decisions rank: two logistic regressions on what a decision knows of a customer; inputs were chosen on week 46. Boosted trees on his whole
+history (`whole_history`) are a peer like the others: they say what more knowledge would allow.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.recommend.journey_types import lines
+from benchmarks.recommend.whole_history.ranking import Candidates, Learning, learn
+from benchmarks.recommend.whole_history.signs import Signs, signs_at
 from benchmarks.report import Row
 from fieldwise_recommend.core.next_purchase import shortlist_learning
 from fieldwise_recommend.core.next_purchase.history import History, Table, history_of
-from fieldwise_recommend.core.next_purchase.ranking import Candidates, Learning, Ranker, learn
 from fieldwise_recommend.core.next_purchase.shortlist import Find, Habit, Tables
-from fieldwise_recommend.core.next_purchase.signs import Signs, signs_at
+from fieldwise_recommend.core.next_purchase.shortlist_learning import Sight
 
 WEEK: Final = 50
 TOP: Final = 10
@@ -36,69 +37,60 @@ PEERS: Final = {
     "ease": "EASE",
     "neighbours": "BM25 neighbours",
 }
+BOOSTED: Final = "boosted trees, whole history"
+# What ranks only what a customer bought before.
+OWN_ONLY: Final = ("own frequency", "own frequency, faded")
 Flags = NDArray[np.bool_]
 
 
 def rows(*, quick: bool) -> Iterator[Row]:
-    history = journey()
-    day = 7 * WEEK
-    begun = time.process_time()
+    history, day = journey(), 7 * WEEK
     # A quick run learns from one window instead of three.
-    ranker = learn(history, day, Learning(cutoffs=1 if quick else 3))
-    trained = time.process_time() - begun
-    signs = signs_at(history, ranker.things, day)
-    bought = np.asarray(history.between(day, day + 28).table() > 0)
-    bought[:, ~signs.owned.any(axis=0)] = False
-    known = np.asarray(signs.owned.any(axis=1))
-    fresh = spread(ranker.discoveries(signs), signs)
-    ours = np.maximum(spread(ranker.repeats(signs), signs), fresh)
-    new: Flags = bought & ~signs.owned
-    everybody = np.asarray(known & bought.any(axis=1))
-    discovering = np.asarray(known & new.any(axis=1))
-    yield Row("next purchase, households", int(everybody.sum()), "count")
-    yield from compared("all", ours, bought, everybody, signs, np.ones_like(bought), (0.54, 0.56))
-    yield from compared("never bought", fresh, new, discovering, signs, ~signs.owned, (0.093, 0.1))
-    hit = 100 * (hits(fresh, new, discovering))
-    yield Row("next purchase, never bought: one of ten is bought", hit, "%", "stretch", ">= 50")
-    yield Row("next purchase, training, CPU", trained, "s", "stretch", "<= 60")
-    yield from one_customer(ranker, history, day, rounds=200 if quick else 1_000)
-    yield from as_served(history, day, quick=quick)
-
-
-def as_served(history: History, day: int, *, quick: bool) -> Iterator[Row]:
-    """What decisions rank: the thirty types that he bought on most days and the 23 most popular that he never bought."""
-    begun = time.process_time()
+    cutoffs = 1 if quick else 3
     names = tuple(map(str, range(history.things)))
-    tables, repeat_fit, new_fit = shortlist_learning.learn(
-        history, names, day, shortlist_learning.Sight(cutoffs=1 if quick else 3)
+    begun = time.process_time()
+    tables, repeat_fit, new_fit = shortlist_learning.learn(history, names, day, Sight(cutoffs=cutoffs))
+    trained = time.process_time() - begun
+    repeats, finds = shortlist_learning.seen(
+        history, shortlist_learning.things_at(history, day), day, Sight()
     )
-    yield Row("next purchase, as decisions rank it, training, CPU", time.process_time() - begun, "s")
-    things = shortlist_learning.things_at(history, day)
-    repeats, finds = shortlist_learning.seen(history, things, day, shortlist_learning.Sight())
     owned = history.before(day).table() > 0
     bought = np.asarray(history.between(day, day + 28).table() > 0)
     bought[:, ~owned.any(axis=0)] = False
-    known = owned.any(axis=1)
-    new: Flags = bought & ~owned
     fresh = _scored(finds, tables.discovery, owned)
     ours = np.maximum(_scored(repeats, tables.repeat, owned), fresh)
-    everybody, discovering = np.asarray(known & bought.any(axis=1)), np.asarray(known & new.any(axis=1))
-    frequent = np.where(owned, history.before(day).table(), -np.inf)
-    popular = np.where(~owned, things.share.astype(np.float32), -np.inf)
-    for of, scores, truth, whom, peer, simpler, must in (
-        ("all", ours, bought, everybody, "own frequency", frequent, 0.54),
-        ("never bought", fresh, new, discovering, "popularity", popular, 0.093),
-    ):
-        name = f"next purchase, as decisions rank it, {of}: NDCG@{TOP}"
-        yield Row(name, gain(scores, truth, whom), "", "must", f">= {must:g}")
-        yield Row(name, gain(scores, truth, whom), "", "info", "", peer, gain(simpler, truth, whom))
+    new: Flags = bought & ~owned
+    everybody = np.asarray(owned.any(axis=1) & bought.any(axis=1))
+    discovering = np.asarray(owned.any(axis=1) & new.any(axis=1))
+    peers = rivals(history, day, cutoffs)
+    yield Row("next purchase, households", int(everybody.sum()), "count")
+    yield from compared("all", gains(ours, peers, bought, everybody, 0), (0.54, 0.56))
+    unseen = {
+        name: (whole, np.where(owned, -np.inf, of_new))
+        for name, (whole, of_new) in peers.items()
+        if name not in OWN_ONLY
+    }
+    yield from compared("never bought", gains(fresh, unseen, new, discovering, 1), (0.093, 0.1))
+    hit = 100 * hits(fresh, new, discovering)
+    yield Row("next purchase, never bought: one of ten is bought", hit, "%", "stretch", ">= 50")
     for kind, fit in (("repeats", repeat_fit), ("discoveries", new_fit)):
         if fit.base:
             share = 100 * (1 - fit.loss / fit.base)
-            yield Row(
-                f"next purchase, as decisions rank it, {kind}: log loss under the base rate's", share, "%"
-            )
-    yield from one_served(tables, names, rounds=400 if quick else 4_000)
+            yield Row(f"next purchase, {kind}: log loss under the base rate's", share, "%")
+    yield Row("next purchase, training, CPU", trained, "s", "stretch", "<= 60")
+    yield from one_customer(tables, names, rounds=400 if quick else 4_000)
+
+
+def rivals(history: History, day: int, cutoffs: int) -> dict[str, tuple[Table, Table]]:
+    """Scores of the peers by name: of all things, and of new ones."""
+    ranker = learn(history, day, Learning(cutoffs=cutoffs))
+    signs = signs_at(history, ranker.things, day)
+    fresh = spread(ranker.discoveries(signs), signs)
+    found = {BOOSTED: (np.maximum(spread(ranker.repeats(signs), signs), fresh), fresh)}
+    for table, name in PEERS.items():
+        scores = np.broadcast_to(signs.tables[table], signs.owned.shape)
+        found[name] = (scores, scores)
+    return found
 
 
 def _scored(cases: shortlist_learning.Cases, weights: tuple[float, ...], owned: Flags) -> Table:
@@ -107,7 +99,7 @@ def _scored(cases: shortlist_learning.Cases, weights: tuple[float, ...], owned: 
     return scores
 
 
-def one_served(tables: Tables, names: tuple[str, ...], *, rounds: int) -> Iterator[Row]:
+def one_customer(tables: Tables, names: tuple[str, ...], *, rounds: int) -> Iterator[Row]:
     """Both lists of one customer, with thirty categories and 23 that are new to him, from plain facts to both rankings."""
     rng = np.random.default_rng(1)
     took, used = [], []
@@ -122,9 +114,9 @@ def one_served(tables: Tables, names: tuple[str, ...], *, rounds: int) -> Iterat
         took.append(time.perf_counter() - begun)
     p50, p99 = 1e3 * np.percentile(took[10:], [50, 99])
     processor = 1e3 * float(np.percentile(used[10:], 99))
-    yield Row("next purchase, as decisions rank it, one customer, p50", float(p50), "ms")
-    yield Row("next purchase, as decisions rank it, one customer, p99", float(p99), "ms", "stretch", "<= 3")
-    yield Row("next purchase, as decisions rank it, one customer, p99 of processor time", processor, "ms")
+    yield Row("next purchase, one customer, p50", float(p50), "ms")
+    yield Row("next purchase, one customer, p99", float(p99), "ms", "stretch", "<= 3")
+    yield Row("next purchase, one customer, p99 of processor time", processor, "ms")
 
 
 def journey() -> History:
@@ -147,25 +139,22 @@ def spread(found: tuple[Candidates, Table], signs: Signs) -> Table:
     return scores
 
 
-def compared(
-    of: str,
-    ours: Table,
-    bought: Flags,
-    whom: Flags,
-    signs: Signs,
-    allowed: Flags,
-    targets: tuple[float, float],
-) -> Iterator[Row]:
-    """Ours with both targets and beside each peer, which ranks the same things."""
-    own = gain(ours, bought, whom)
-    name = f"next purchase, {of}: NDCG@{TOP}"
+def gains(
+    ours: Table, peers: dict[str, tuple[Table, Table]], bought: Flags, whom: Flags, kind: int
+) -> dict[str, float]:
+    """NDCG of ours, named by nothing, and of each peer."""
+    return {"": gain(ours, bought, whom)} | {
+        name: gain(scores[kind], bought, whom) for name, scores in peers.items()
+    }
+
+
+def compared(of: str, found: dict[str, float], targets: tuple[float, float]) -> Iterator[Row]:
+    """Ours with both targets, and beside each peer, which ranks the same things."""
+    name, own = f"next purchase, {of}: NDCG@{TOP}", found.pop("")
     yield Row(name, own, "", "must", f">= {targets[0]:g}")
     yield Row(name, own, "", "stretch", f">= {targets[1]:g}")
-    for table, peer in PEERS.items():
-        if of == "never bought" and table in ("own_10000d", "faded"):
-            continue
-        scores = np.where(allowed, np.broadcast_to(signs.tables[table], allowed.shape), -np.inf)
-        yield Row(name, own, "", "info", "", peer, gain(scores, bought, whom))
+    for peer, theirs in found.items():
+        yield Row(name, own, "", "info", "", peer, theirs)
 
 
 def top(scores: Table, whom: Flags) -> NDArray[np.intp]:
@@ -183,18 +172,3 @@ def gain(scores: Table, bought: Flags, whom: Flags) -> float:
 
 def hits(scores: Table, bought: Flags, whom: Flags) -> float:
     return float(np.take_along_axis(bought[whom], top(scores, whom), axis=1).any(axis=1).mean())
-
-
-def one_customer(ranker: Ranker, history: History, day: int, *, rounds: int) -> Iterator[Row]:
-    known = history.before(day)
-    took = []
-    for number in range(rounds + 10):
-        own = known.of_customers(number % history.customers, number % history.customers + 1)
-        begun = time.perf_counter()
-        signs = signs_at(own, ranker.things, day)
-        ranker.repeats(signs)
-        ranker.discoveries(signs)
-        took.append(time.perf_counter() - begun)
-    p50, p99 = 1e3 * np.percentile(took[10:], [50, 99])
-    yield Row("next purchase, one customer, p50", float(p50), "ms")
-    yield Row("next purchase, one customer, p99", float(p99), "ms", "stretch", "<= 3")

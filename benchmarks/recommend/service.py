@@ -32,7 +32,6 @@ SEED: Final = 20_261_161
 CALLERS: Final = 16
 BATCH: Final = 64
 STEADY: Final = 300  # single decisions that arrive in a second
-_OPTIONS: Final = [("grpc.max_receive_message_length", 64 << 20)]
 
 Ask = Callable[[Any], Awaitable[Any]]
 
@@ -69,7 +68,7 @@ async def _measured(*, quick: bool) -> list[Row]:
         wait_for_port(echo_port)
         with shop.serving(shop.catalogue(SEED), learned=True) as service:
             async with (
-                grpc.aio.insecure_channel(service.address, options=_OPTIONS) as channel,
+                grpc.aio.insecure_channel(service.address, options=shop.OPTIONS) as channel,
                 grpc.aio.insecure_channel(f"127.0.0.1:{echo_port}") as echo_channel,
             ):
                 ask = RecommendServiceStub(channel).BatchRecommendActions

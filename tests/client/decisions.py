@@ -20,7 +20,7 @@ def money(amount: float) -> Money:
 def acting() -> Decision:
     """A call with a coupon; the prices are three days old."""
     message = _plain(pb.VERDICT_ACT, "actions/retention-offer")
-    message.rep = "reps/wang"
+    message.rep, message.channel = "reps/wang", "call"
     message.best_time.FromDatetime(datetime(2018, 1, 2, 17))
     chosen = message.actions[0]
     chosen.value.CopyFrom(money(4.213 - 0.65 - 1.583333 - 0.225))
@@ -33,6 +33,14 @@ def acting() -> Decision:
             cost=money(0.65),
         )
     )
+    coupon = pb.CouponCost(
+        face_value=money(5), redemption_probability=0.12, basis="assumed", expected_cost=money(0.6)
+    )
+    chosen.money.coupon.CopyFrom(coupon)
+    chosen.category = "CHEESE"
+    for category, probability in (("CHEESE", 0.7), ("FLUID MILK PRODUCTS", 0.6), ("SOFT DRINKS", 0.4)):
+        chosen.recommended.add(category=category, probability=probability, purchase_days=9)
+    chosen.shop.CopyFrom(pb.ShopNear(shop="shops/bridge", title="By the bridge", km=1.234))
     prices = chosen.money.prices
     prices.add(
         resource="reps/wang/minutes", use=10, unit="min", micros_per_unit=158_333.3, paid=money(1.583333)

@@ -120,6 +120,10 @@ def test_a_decision_tells_what_it_rests_on() -> None:
     text = render_decision(acting())
     for fact in (
         "RETENTION-OFFER",
+        "call",
+        "CHEESE, FLUID MILK PRODUCTS, SOFT DRINKS",
+        "By the bridge (1.2 km)",
+        "its coupon of 5.00 is redeemed with 12%",
         "1.75 USD",
         "wang",
         "LAST VALID",

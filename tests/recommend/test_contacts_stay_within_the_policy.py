@@ -23,7 +23,10 @@ from fieldwise.recommend.v1 import contact_service_pb2 as service
 from fieldwise.recommend.v1 import contact_service_pb2_grpc as contact_rpc
 from fieldwise.recommend.v1 import recommend_service_pb2 as wire
 from fieldwise.recommend.v1 import recommend_service_pb2_grpc as rpc
+from fieldwise.recommend.v1.catalogue_pb2 import ActionDefinition
 from fieldwise.recommend.v1.decision_pb2 import Decision, DecisionInputs
+from fieldwise.recommend.v1.effect_service_pb2 import ReportEffectRequest
+from fieldwise.type.v1 import rules_pb2
 from fieldwise_recommend.catalogue_in_force import InForce
 from fieldwise_recommend.contact_message import policy_of
 from fieldwise_recommend.core.catalogue import Action
@@ -513,3 +516,12 @@ def test_all_faults_of_a_policy_are_told_at_once() -> None:
     fields = {fault.field for fault in faults_of(policy, {"actions/a"}, "p")}
     assert fields == {"p.caps[0].channel", "p.caps[1].action", "p.immediate_channels", "p.quiet_hours"}
     assert faults_of(policy_of(pb.ContactPolicy()), set(), "p") == []
+
+
+def test_caps_and_reports_take_every_name_that_an_action_may_have() -> None:
+    fields = [
+        ActionDefinition.DESCRIPTOR.fields_by_name["name"],
+        pb.ContactCap.DESCRIPTOR.fields_by_name["action"],
+        ReportEffectRequest.DESCRIPTOR.fields_by_name["action"],
+    ]
+    assert len({field.GetOptions().Extensions[rules_pb2.rules].pattern for field in fields}) == 1

@@ -33,7 +33,8 @@ WORDS = tuple(f"THING {number}" for number in range(24))
 TODAY = NOW // DAY
 
 
-def shop(customers: int = 400, seed: int = 5) -> wire.LearnNextPurchasesRequest:
+@cache
+def shop(customers: int = 300, seed: int = 5) -> wire.LearnNextPurchasesRequest:
     """Whoever buys thing 0 takes up thing 1 later, which few others buy; the rest are habits of each customer's own."""
     rng = np.random.default_rng(seed)
     request = wire.LearnNextPurchasesRequest(words=WORDS)
@@ -90,7 +91,7 @@ async def test_decisions_name_repeats_and_discoveries_with_their_numbers_replay_
         tables = (await stub.LearnNextPurchases(shop())).tables
         assert tables.repeat_log_loss < 0.95 * tables.repeat_base_log_loss
         assert tables.discovery_log_loss < 0.95 * tables.discovery_base_log_loss
-        assert (tables.things, tables.customers, tables.window_days) == (24, 400, 28)
+        assert (tables.things, tables.customers, tables.window_days) == (24, 300, 28)
         inputs = inputs_for(profile=a_buyer(0, 5, 6), max_actions=50)
         inputs.next_purchase.repeats.add(category="MADE UP", probability=1.0)  # recommend's own to say
         decision = (
@@ -146,7 +147,7 @@ async def test_too_little_history_and_faulty_columns_are_told(tmp_path: Path) ->
 
 @cache
 def small() -> Tables:
-    found = learned(shop(300).SerializeToString())
+    found = learned(shop().SerializeToString())
     assert found is not None
     return found.tables
 
@@ -156,7 +157,7 @@ def test_a_decision_sees_the_inputs_that_were_learned_from() -> None:
     from fieldwise_recommend.core.next_purchase.history import history_of
     from fieldwise_recommend.core.next_purchase.shortlist_learning import Sight, seen, things_at
 
-    request = shop(300)
+    request = shop()
     columns = [np.array(each, np.int64) for each in (request.customer, request.word, request.day)]
     history = history_of(*columns, customers=300, group=np.zeros(24, np.int64))
     tables = small()
@@ -201,7 +202,7 @@ def test_what_is_not_in_the_tables_and_nothing_at_all_are_ranked_without_fault()
 
 
 def test_where_nobody_finds_anything_new_repeats_are_learned_alone() -> None:
-    request = shop(300)
+    request = shop()
     kept = [row for row, word in enumerate(request.word) if word == 0]
     alone = wire.LearnNextPurchasesRequest(words=WORDS, decision_time=request.decision_time)
     for column in ("customer", "day", "word"):

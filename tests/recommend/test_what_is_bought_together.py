@@ -11,7 +11,7 @@ from scipy.stats import hypergeom
 from fieldwise_recommend.core.pair_rules.book import Rule, RuleBook
 from fieldwise_recommend.core.pair_rules.counting import counted, windows
 from fieldwise_recommend.core.pair_rules.rules import Terms, mined, rules_of
-from fieldwise_recommend.core.pair_rules.significance import believed, upper_tail
+from fieldwise_recommend.core.pair_rules.significance import believed, lift_interval, upper_tail
 
 THINGS = tuple(f"T{number}" for number in range(40))
 
@@ -77,6 +77,21 @@ def test_chances_are_those_of_fishers_exact_test() -> None:
     both = np.array([9, 120, 3, 40])
     expected = hypergeom.sf(both - 1, 6_000, one, other)
     assert upper_tail(both, one, other, 6_000) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(("share", "lift"), [(0.3, 2.0), (0.3, 3.2), (0.1, 1.0), (0.05, 8.0)])
+def test_the_interval_of_a_lift_holds_it_as_often_as_it_says_however_frequent_things_are(
+    share: float, lift: float
+) -> None:
+    cells = [
+        lift * share**2,
+        share - lift * share**2,
+        share - lift * share**2,
+        1 - 2 * share + lift * share**2,
+    ]
+    both, first, second, _ = np.random.default_rng(1).multinomial(6_000, cells, 4_000).T
+    _, low, high = lift_interval(both, both + first, both + second, 6_000)
+    assert 0.94 < np.mean((low <= lift) & (lift <= high)) < 0.96
 
 
 def test_pairs_that_were_not_tested_count_as_failed_tests() -> None:

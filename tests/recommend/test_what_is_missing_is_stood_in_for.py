@@ -238,6 +238,7 @@ async def test_another_currency_is_refused(tmp_path: Path) -> None:
 
 async def test_all_faults_of_a_batch_come_at_once(tmp_path: Path) -> None:
     unlikely, negative, twin = inputs_for(), inputs_for(), inputs_for()
+    twin.profile.further.mean_gap_days.append(3.0)
     unlikely.scores.predictions[0].probability = float("nan")
     negative.scores.spend_if_buys.micros = -1
     twin.decision = negative.decision
@@ -246,6 +247,7 @@ async def test_all_faults_of_a_batch_come_at_once(tmp_path: Path) -> None:
         "inputs[0].scores.predictions[0].probability",
         "inputs[1].scores.spend_if_buys.micros",
         "inputs[2].decision",
+        "inputs[2].profile.further.mean_gap_days",
     }
 
 
@@ -258,13 +260,14 @@ async def test_an_empty_batch_and_a_nameless_price_set_are_refused(tmp_path: Pat
 
 async def test_prices_out_of_range_are_refused(tmp_path: Path) -> None:
     wrong = prices(minute=-1, slot=1e9)
+    wrong.valid_until.nanos = -1
     fault = await refused(tmp_path, inputs_for(), price_set=wrong)
     fields = [violation.field for violation in fault.violations]
-    assert fields == ["price_set.prices[0].micros_per_unit", "price_set.prices[2].micros_per_unit"]
+    assert fields == ["price_set.valid_until", *(f"price_set.prices[{n}].micros_per_unit" for n in (0, 2))]
 
 
 async def test_a_what_if_out_of_range_is_refused(tmp_path: Path) -> None:
-    what_if = inputs_for(pacing=-1.0, exploration=1.0, price_set=prices(""))
+    what_if = inputs_for(pacing=-1.0, exploration=1.0, draw=-1.0, price_set=prices(""))
     what_if.scores.predictions[0].probability = 2
     what_if.scores.spend_if_buys.micros = 2**62
     async with serving(in_file(tmp_path)) as stub:
@@ -276,6 +279,7 @@ async def test_a_what_if_out_of_range_is_refused(tmp_path: Path) -> None:
         "what_if.scores.predictions[0].probability",
         "what_if.scores.spend_if_buys.micros",
         "what_if.price_set.name",
+        "what_if.draw",
         "what_if.pacing",
         "what_if.exploration",
     }

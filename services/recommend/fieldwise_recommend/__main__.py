@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -31,6 +32,7 @@ from fieldwise.recommend.v1.next_purchase_service_pb2_grpc import add_NextPurcha
 from fieldwise.recommend.v1.pair_service_pb2_grpc import add_PairServiceServicer_to_server
 from fieldwise.recommend.v1.policy_service_pb2_grpc import add_PolicyServiceServicer_to_server
 from fieldwise.recommend.v1.recommend_service_pb2_grpc import add_RecommendServiceServicer_to_server
+from fieldwise_executor.executor import Executor
 from fieldwise_executor.local import LocalExecutor
 from fieldwise_recommend.answering import Answering
 from fieldwise_recommend.catalogue_in_force import InForce
@@ -90,6 +92,18 @@ def catalogue_file() -> bytes:
     return files(PACKAGE).joinpath("catalogue.toml").read_bytes()
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the services of this process have in common."""
+
+    settings: Settings
+    database: Database
+    workers: Executor
+    in_force: InForce
+    running: Operations
+    contacts: Contacts
+
+
 async def wired(settings: Settings, body: bytes) -> server.Service:
     """The service on its database, with a catalogue.
 
@@ -102,68 +116,24 @@ async def wired(settings: Settings, body: bytes) -> server.Service:
     single = await Single.claim(settings.database_url, NAME)
     # A grouped commit without waiting for the disk: a decision lost to a power cut is made again by its request_id.
     database = Database.open(settings.database_url, durability=Durability.PROCESS_CRASH)
-    store, experience = Store(database), ExperienceStore(database)
-    results = Results(experience, settings.currency, settings.result_days)
-    await results.open()
     # Its processes read the database themselves: on this machine, whatever FIELDWISE_EXECUTOR says.
     workers = LocalExecutor(_WORKERS)
-    window = settings.result_days
-    effects = Effects(BaselineStore(database), workers, settings.database_url, settings.currency, window)
-    life = CatalogueStore(database)
-    policy = settings.policy
-    in_force = InForce(await opened(life, body), zone=settings.zone, shops=read_shops(settings.shops))
+    store, catalogues = Store(database), CatalogueStore(database)
+    in_force = InForce(await opened(catalogues, body), zone=settings.zone, shops=read_shops(settings.shops))
     running = Operations(database)
     await running.recover()
-    kept = PolicyStore(database)
-    training = Training(kept, running, workers, in_force, settings.database_url)
-    await training.open()
-    policies = PolicyWire(Evaluating(kept, workers, in_force, settings.database_url), training)
-    pairing = Pairing(PairStore(database), workers, in_force)
-    await pairing.open()
-    purchasing = NextPurchasing(NextStore(database), workers, in_force)
-    await purchasing.open()
-    answering = Answering(AnswerStore(database), in_force)
-    await answering.open()
-    changing = asyncio.Lock()
-    catalogue = CatalogueWire(
-        Drafting(life, in_force, changing),
-        Publishing(life, in_force, changing),
-        life,
-        in_force,
-        policy.currency,
-    )
-    contact_store = ContactStore(database)
-    contacts = Contacts(contact_store, settings.zone)
+    contacts = Contacts(ContactStore(database), settings.zone)
     await contacts.open()
-    decider = Decider(store, in_force, policy, await store.erased(), contacts, OpeningStore(database))
-    servicer = Recommend(
-        decider,
-        Valuer(in_force, policy, contacts),
-        Archive(store, in_force.catalogue, policy.currency, contacts),
-        Eraser(store, experience, contact_store, decider, settings.database_url),
-        in_force,
-        policy.currency,
-        results,
-    )
-
-    registered: list[Registered] = [
-        (recommend_service_pb2.DESCRIPTOR, partial(add_RecommendServiceServicer_to_server, servicer)),
-        (catalogue_service_pb2.DESCRIPTOR, partial(add_CatalogueServiceServicer_to_server, catalogue)),
-        (effect_service_pb2.DESCRIPTOR, partial(add_EffectServiceServicer_to_server, EffectWire(effects))),
-        (
-            contact_service_pb2.DESCRIPTOR,
-            partial(add_ContactPolicyServiceServicer_to_server, ContactWire(contacts, in_force)),
-        ),
-        (pair_service_pb2.DESCRIPTOR, partial(add_PairServiceServicer_to_server, PairWire(pairing))),
-        (
-            next_purchase_service_pb2.DESCRIPTOR,
-            partial(add_NextPurchaseServiceServicer_to_server, NextPurchaseWire(purchasing)),
-        ),
-        (
-            answer_service_pb2.DESCRIPTOR,
-            partial(add_AnswerServiceServicer_to_server, AnswerWire(answering)),
-        ),
-        (policy_service_pb2.DESCRIPTOR, partial(add_PolicyServiceServicer_to_server, policies)),
+    shared = Shared(settings, database, workers, in_force, running, contacts)
+    registered = [
+        await _recommending(shared, store),
+        _catalogue(shared, catalogues),
+        _effects(shared),
+        _contacts(shared),
+        await _pairs(shared),
+        await _next_purchases(shared),
+        await _answers(shared),
+        await _policies(shared),
     ]
 
     def register(grpc_server: grpc.aio.Server) -> None:
@@ -194,6 +164,69 @@ async def wired(settings: Settings, body: bytes) -> server.Service:
             f"fieldwise.recommend.v1.DecisionInputs.{field}" for field in FROM_PEERS
         ),
     )
+
+
+async def _recommending(shared: Shared, store: Store) -> Registered:
+    settings, database, in_force = shared.settings, shared.database, shared.in_force
+    policy, experience = settings.policy, ExperienceStore(database)
+    results = Results(experience, settings.currency, settings.result_days)
+    await results.open()
+    decider = Decider(store, in_force, policy, await store.erased(), shared.contacts, OpeningStore(database))
+    wire = Recommend(
+        decider,
+        Valuer(in_force, policy, shared.contacts),
+        Archive(store, in_force.catalogue, policy.currency, shared.contacts),
+        Eraser(store, experience, ContactStore(database), decider, settings.database_url),
+        in_force,
+        policy.currency,
+        results,
+    )
+    return recommend_service_pb2.DESCRIPTOR, partial(add_RecommendServiceServicer_to_server, wire)
+
+
+def _catalogue(shared: Shared, store: CatalogueStore) -> Registered:
+    in_force, changing = shared.in_force, asyncio.Lock()
+    drafting, publishing = Drafting(store, in_force, changing), Publishing(store, in_force, changing)
+    wire = CatalogueWire(drafting, publishing, store, in_force, shared.settings.currency)
+    return catalogue_service_pb2.DESCRIPTOR, partial(add_CatalogueServiceServicer_to_server, wire)
+
+
+def _effects(shared: Shared) -> Registered:
+    settings, store = shared.settings, BaselineStore(shared.database)
+    effects = Effects(store, shared.workers, settings.database_url, settings.currency, settings.result_days)
+    return effect_service_pb2.DESCRIPTOR, partial(add_EffectServiceServicer_to_server, EffectWire(effects))
+
+
+def _contacts(shared: Shared) -> Registered:
+    wire = ContactWire(shared.contacts, shared.in_force)
+    return contact_service_pb2.DESCRIPTOR, partial(add_ContactPolicyServiceServicer_to_server, wire)
+
+
+async def _pairs(shared: Shared) -> Registered:
+    pairing = Pairing(PairStore(shared.database), shared.workers, shared.in_force)
+    await pairing.open()
+    return pair_service_pb2.DESCRIPTOR, partial(add_PairServiceServicer_to_server, PairWire(pairing))
+
+
+async def _next_purchases(shared: Shared) -> Registered:
+    purchasing = NextPurchasing(NextStore(shared.database), shared.workers, shared.in_force)
+    await purchasing.open()
+    wire = NextPurchaseWire(purchasing)
+    return next_purchase_service_pb2.DESCRIPTOR, partial(add_NextPurchaseServiceServicer_to_server, wire)
+
+
+async def _answers(shared: Shared) -> Registered:
+    answering = Answering(AnswerStore(shared.database), shared.in_force)
+    await answering.open()
+    return answer_service_pb2.DESCRIPTOR, partial(add_AnswerServiceServicer_to_server, AnswerWire(answering))
+
+
+async def _policies(shared: Shared) -> Registered:
+    store, url = PolicyStore(shared.database), shared.settings.database_url
+    training = Training(store, shared.running, shared.workers, shared.in_force, url)
+    await training.open()
+    wire = PolicyWire(Evaluating(store, shared.workers, shared.in_force, url), training)
+    return policy_service_pb2.DESCRIPTOR, partial(add_PolicyServiceServicer_to_server, wire)
 
 
 async def serve(settings: Settings) -> None:

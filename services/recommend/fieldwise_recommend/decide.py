@@ -26,7 +26,13 @@ from fieldwise_recommend.core.policy import Policy
 from fieldwise_recommend.looking_up import look_up
 from fieldwise_recommend.periods import Period, Periods, period_name
 from fieldwise_recommend.ruling import case_of, complete, hold_of, look_up_supply, rule
-from fieldwise_recommend.situation import chance_of, foreign_money, is_withheld, unusable_scores
+from fieldwise_recommend.situation import (
+    chance_of,
+    foreign_money,
+    is_withheld,
+    uneven_columns,
+    unusable_scores,
+)
 from fieldwise_recommend.store import AlreadyDecided, DecisionRow, Known, Store
 from fieldwise_recommend.store_contacts import ContactRow, add_contacts
 from fieldwise_recommend.store_experience import add_choices
@@ -247,7 +253,9 @@ def check(inputs: Sequence[DecisionInputs], currency: str) -> None:
     other = _names_given_twice(inputs)
     for index, each in enumerate(inputs):
         foreign += foreign_money(each, currency, f"inputs[{index}]")
-        other += unusable_scores(each, f"inputs[{index}]")
+        at = f"inputs[{index}]"
+        other += unusable_scores(each, at)
+        other += uneven_columns(each, at)
     if foreign or other:
         raise InvalidRequest([*foreign, *other], reason="INVALID_REQUEST" if other else "FOREIGN_CURRENCY")
 

@@ -15,7 +15,7 @@ from fieldwise_recommend.core.offpolicy.logged import MONEY, PURCHASE, Logged, l
 from fieldwise_recommend.core.offpolicy.policies import Followed, followed, followed_table
 from fieldwise_recommend.core.offpolicy.steps import Step, condition
 from fieldwise_recommend.core.policy_learning.effect_table import read
-from fieldwise_recommend.experience_reading import connected, read_experience
+from fieldwise_recommend.experience_reading import connected, read_experience, through
 from fieldwise_runtime.errors import FailedPrecondition
 
 NEVER_OPEN: Final = "NEVER_OPEN"
@@ -49,8 +49,9 @@ def evaluated(
     begun = time.process_time()
     request = policy_service_pb2.EvaluatePolicyRequest.FromString(body)
     with connected(url) as connection:
-        end = request.end_time if request.HasField("end_time") else request.decision_time
-        experience = read_experience(connection, request.start_time.ToMicroseconds(), end.ToMicroseconds())
+        is_ended = request.HasField("end_time")
+        end = request.end_time.ToMicroseconds() if is_ended else through(request.decision_time)
+        experience = read_experience(connection, request.start_time.ToMicroseconds(), end)
     bought = request.reward == policy_pb2.POLICY_REWARD_BOUGHT
     known = logged(experience, PURCHASE if bought else MONEY)
     if known.learnable is None:

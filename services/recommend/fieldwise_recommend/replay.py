@@ -22,7 +22,13 @@ from fieldwise_recommend.core.catalogue_file import parse
 from fieldwise_recommend.core.policy import MOST_FLOOR, MOST_PACING
 from fieldwise_recommend.explaining import explain
 from fieldwise_recommend.ruling import case_of, rule
-from fieldwise_recommend.situation import foreign_money, prices_of, unusable_prices, unusable_scores
+from fieldwise_recommend.situation import (
+    foreign_money,
+    prices_of,
+    uneven_columns,
+    unusable_prices,
+    unusable_scores,
+)
 from fieldwise_recommend.store import OutcomeRow, Recorded, Store
 from fieldwise_runtime.errors import InvalidRequest, NotFound, Violation
 
@@ -137,6 +143,7 @@ class Archive:
 
 def _check_what_if(inputs: DecisionInputs, currency: str) -> None:
     faults = foreign_money(inputs, currency, "what_if") + unusable_scores(inputs, "what_if")
+    faults += uneven_columns(inputs, "what_if")
     if inputs.HasField("price_set"):
         faults += unusable_prices(inputs.price_set, "what_if.price_set")
     if not 0 <= inputs.pacing <= MOST_PACING:
@@ -146,6 +153,8 @@ def _check_what_if(inputs: DecisionInputs, currency: str) -> None:
         faults.append(
             Violation.of("what_if.exploration", inputs.exploration, "send a share from 0 to just below 1")
         )
+    if not 0 <= inputs.draw < 1:
+        faults.append(Violation.of("what_if.draw", inputs.draw, "send a number from 0 to just below 1"))
     if not 0 <= inputs.exploration_floor < MOST_FLOOR:
         remedy = f"send a probability from 0 to just below {MOST_FLOOR}"
         faults.append(Violation.of("what_if.exploration_floor", inputs.exploration_floor, remedy))

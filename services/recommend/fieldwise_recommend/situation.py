@@ -17,6 +17,7 @@ from fieldwise.profile.v1.profile_pb2 import (
     Profile,
 )
 from fieldwise.recommend.v1.decision_pb2 import DecisionInputs
+from fieldwise_recommend.amounts import foreign
 from fieldwise_recommend.core.catalogue import Catalogue
 from fieldwise_recommend.core.contact_time import best_time
 from fieldwise_recommend.core.facts import listed
@@ -43,6 +44,10 @@ _DROPPED_AFTER_GAPS: Final = 3.0
 # A thousand million and a million in currency units: with them no account of money leaves 64 bits.
 _MOST_SPEND: Final = 10**15
 _MOST_PRICE: Final = 10**12
+# Of the years 1 and 9999, which a Timestamp can say.
+_FIRST_SECOND: Final = -62_135_596_800
+_LAST_SECOND: Final = 253_402_300_799
+_NANOS: Final = 1_000_000_000
 
 
 def situation_of(inputs: DecisionInputs, catalogue: Catalogue) -> Situation:
@@ -286,12 +291,7 @@ def foreign_money(inputs: DecisionInputs, currency: str, at: str) -> list[Violat
         ("scores.spend_if_buys", inputs.scores.spend_if_buys),
         ("profile.total_spend", inputs.profile.total_spend),
     )
-    remedy = f"send amounts in {currency}, the installation's currency"
-    return [
-        Violation.of(f"{at}.{path}.currency_code", money.currency_code, remedy)
-        for path, money in amounts
-        if money.currency_code not in ("", currency)
-    ]
+    return [fault for path, money in amounts for fault in foreign(money, currency, f"{at}.{path}")]
 
 
 def unusable_scores(inputs: DecisionInputs, at: str) -> list[Violation]:
@@ -309,9 +309,25 @@ def unusable_scores(inputs: DecisionInputs, at: str) -> list[Violation]:
     return found
 
 
+def uneven_columns(inputs: DecisionInputs, at: str) -> list[Violation]:
+    """Columns of further categories that do not have a row for each of them, each with its field below ``at``."""
+    further = inputs.profile.further
+    columns = ("purchase_days", "last_purchase_seconds", "mean_gap_days")
+    rows = len(further.bought)
+    return [
+        Violation.of(f"{at}.profile.further.{name}", f"{found} rows", f"send {rows}, one for each of bought")
+        for name in columns
+        if (found := len(getattr(further, name))) != rows
+    ]
+
+
 def unusable_prices(price_set: PriceSet, at: str) -> list[Violation]:
-    """Prices out of range, and a missing name, each with its field below ``at``."""
+    """Prices out of range, an end that is no moment, and a missing name, each with its field below ``at``."""
     found: list[Violation] = []
+    end = price_set.valid_until
+    if not (_FIRST_SECOND <= end.seconds <= _LAST_SECOND and 0 <= end.nanos < _NANOS):
+        told = f"{end.seconds} seconds, {end.nanos} nanos"
+        found.append(Violation.of(f"{at}.valid_until", told, "send a moment of the years 1 to 9999"))
     if not price_set.name:
         remedy = "send the price set's name: budgets are counted by it"
         found.append(Violation.of(f"{at}.name", price_set.name, remedy))

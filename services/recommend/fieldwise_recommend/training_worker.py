@@ -18,7 +18,7 @@ from fieldwise_recommend.core.policy_learning.gate import PERSONAL, TREAT_ALL
 from fieldwise_recommend.core.policy_learning.learning import Trained, train
 from fieldwise_recommend.core.policy_learning.measuring import measured
 from fieldwise_recommend.core.uplift.contrasts import Scores, scores
-from fieldwise_recommend.experience_reading import connected, read_experience
+from fieldwise_recommend.experience_reading import connected, read_experience, through
 from fieldwise_runtime.errors import FailedPrecondition
 from fieldwise_runtime.worker_process import report
 
@@ -51,9 +51,8 @@ def trained(url: str, body: bytes, stated: Mapping[str, Stated], margin: float) 
     request = policy_service_pb2.TrainPolicyRequest.FromString(body)
     report((READING, 0.0))
     with connected(url) as connection:
-        experience = read_experience(
-            connection, request.start_time.ToMicroseconds(), request.decision_time.ToMicroseconds()
-        )
+        start, end = request.start_time.ToMicroseconds(), through(request.decision_time)
+        experience = read_experience(connection, start, end)
     known = logged(experience, MONEY)
     if known.learnable is None:
         raise _nothing(known)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +14,7 @@ from fieldwise.recommend.v1.policy_service_pb2 import EvaluatePolicyResponse
 from fieldwise_client.commands import policy_versions
 from fieldwise_client.commands.customers import Json, json_text
 from fieldwise_client.commands.faults import client_for, faults_told
+from fieldwise_client.commands.moments import utc
 from fieldwise_client.commands.up import Data
 from fieldwise_client.policy_requests import learned_policy, policy
 from fieldwise_client.supervisor.layout import DEFAULT_DATA
@@ -79,8 +80,8 @@ def evaluate(
     with faults_told(), client_for(data) as client:
         answer = client.evaluate_policy(
             [parsed(text) for text in policies or ()],
-            since=_utc(since),
-            until=_utc(until),
+            since=utc(since),
+            until=utc(until),
             reward=reward.value,
         )
         typer.echo(json_text(answer) if as_json else page(answer))
@@ -115,7 +116,3 @@ def _line(one: policy_pb2.PolicyEvaluation) -> str:
         f"{one.title:<40} {values}  {within:<21} {gain:<29} {support.effective_rows:>7,.0f} {support.beyond:>7.1%} "
         f"{support.not_open:>8.1%}  {_BY_NAME.get(one.verdict, '')}{why}"
     )
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC)

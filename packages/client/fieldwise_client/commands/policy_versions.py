@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +11,7 @@ import typer
 from fieldwise.recommend.v1 import policy_pb2
 from fieldwise_client.commands.customers import Json, json_text
 from fieldwise_client.commands.faults import client_for, faults_told
+from fieldwise_client.commands.moments import utc
 from fieldwise_client.commands.up import Data
 from fieldwise_client.supervisor.layout import DEFAULT_DATA
 
@@ -37,9 +38,8 @@ def train(
     data: Data = Path(DEFAULT_DATA),
 ) -> None:
     """Learn what actions add for whom; nothing is released by it."""
-    moment = None if since is None else since.replace(tzinfo=since.tzinfo or UTC)
     with faults_told(), client_for(data) as client:
-        version = client.train_policy(since=moment)
+        version = client.train_policy(since=utc(since))
         typer.echo(json_text(version) if as_json else page(version))
 
 

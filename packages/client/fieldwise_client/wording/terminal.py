@@ -35,7 +35,7 @@ def render_decision(decision: Decision | DecisionMessage, lang: str = "en", widt
         decision = decision_of(decision)
     blocks = (
         _headline(decision, lang, width),
-        _errand(decision, lang),
+        _errand(decision, lang, width),
         _why(decision, lang, width),
         _changes(decision, lang, width),
         _money(decision, lang, width),
@@ -70,7 +70,7 @@ def _worth(decision: Decision, lang: str) -> str:
     return f"{verdict}; {_label('chance', lang, probability=number_text('probability', decision.choice_probability))}"
 
 
-def _errand(decision: Decision, lang: str) -> Iterator[str]:
+def _errand(decision: Decision, lang: str, width: int) -> Iterator[str]:
     if decision.verdict is not Verdict.ACT:
         return
     chosen = decision.chosen
@@ -85,7 +85,14 @@ def _errand(decision: Decision, lang: str) -> Iterator[str]:
         facts.append((_label("about", lang), ", ".join((chosen.category, *others))))
     if chosen and chosen.shop:
         facts.append((_label("where", lang), f"{chosen.shop.title} ({chosen.shop.km:.1f} km)"))
-    yield "  " + "     ".join(f"{name}  {fact}" for name, fact in facts)
+    line = ""
+    for name, fact in facts:
+        piece = f"{name}  {fact}"
+        if line and columns(line) + columns(piece) + 5 > width:
+            yield line
+            line = ""
+        line += f"     {piece}" if line else f"  {piece}"
+    yield cut(line, width)
 
 
 def _why(decision: Decision, lang: str, width: int) -> Iterator[str]:

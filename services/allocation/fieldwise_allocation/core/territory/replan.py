@@ -30,7 +30,9 @@ from fieldwise_allocation.core.territory.solve import solve
 from fieldwise_allocation.core.territory.undoing import Turns, undone
 
 # Cheapest reps of each account among which the repair chooses, and where these cannot make a band hold.
-ARCS, WIDE = 6, 16
+ARCS, WIDE = 6, 12
+# Searches before that is given up, and what an arc may cost in all but the first.
+ATTEMPTS, FAR = 5, 4.0
 # Moves of others that an account without a rep brings with it: whoever takes it is full, and so is the next.
 CHAIN = 1
 # The heat falls by COOLING while a breach comes to count FIRM times as much.
@@ -211,11 +213,11 @@ def _repaired(calm: Problem, prices: Prices, manner: Manner, charge: float) -> I
     apart = charge + manner.apart * per_hour
     near = indifferent(calm, arcs, per_hour, manner.near * calm.reps, manner.large * calm.reps)
     heard = np.union1d(near, np.flatnonzero(rep_of != calm.incumbent)).astype(np.int32)
-    for most in (ARCS, WIDE):
-        if most > ARCS:
-            arcs, apart = cheapest(calm, prices.worth, prices.move, most), np.inf
+    for attempt in range(ATTEMPTS):
+        if attempt == 1:
+            arcs, apart = cheapest(calm, prices.worth, prices.move, WIDE), charge + FAR * per_hour
         part = few(calm, arcs, rep_of, heard)
-        chosen = undone(part.problem, part.arcs, rep_of[heard], turns, breach, seed=0, apart=apart)
+        chosen = undone(part.problem, part.arcs, rep_of[heard], turns, breach, seed=attempt, apart=apart)
         rep_of = part.put(rep_of, chosen)
         if feasible(calm, rep_of):
             return rep_of

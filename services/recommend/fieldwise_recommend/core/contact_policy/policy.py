@@ -15,7 +15,6 @@ REFUSED: Final = "refused"
 UNANSWERED: Final = "unanswered"
 COMPLAINED: Final = "complained"
 OPTED_OUT: Final = "opted_out"
-EVENTS: Final = (REFUSED, UNANSWERED, COMPLAINED, OPTED_OUT)
 # Days without an answer after which a contact that took place counts as unanswered.
 ANSWER_DAYS: Final = 3
 # The longest window and rest that a rule may have.

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fieldwise_recommend.core.logistic import fitted
 from fieldwise_recommend.core.next_purchase.history import History, Ints, Table
 from fieldwise_recommend.core.next_purchase.likeness import ease, neighbours, together
 from fieldwise_recommend.core.next_purchase.shortlist import (
@@ -31,8 +32,6 @@ Flags = NDArray[np.bool_]
 # Cases that a regression needs of each kind.
 LEAST_CASES: Final = 100
 _RIDGE: Final = 1.0
-_STEPS: Final = 30
-_LEAST_WEIGHT: Final = 1e-5
 _LEAST_SPREAD: Final = 1e-9
 
 
@@ -222,20 +221,13 @@ def _fit(newest: tuple[Floats, Flags], earlier: list[tuple[Floats, Flags]]) -> F
 
 
 def logistic(inputs: Floats, labels: Floats, ridge: float = _RIDGE) -> list[float]:
-    """Weights of a ridge logistic regression by Newton's method, that of the base first, on the inputs' own scales."""
+    """Weights of a ridge logistic regression, that of the base first, on the inputs' own scales."""
     middle, spread = inputs.mean(axis=0), np.maximum(inputs.std(axis=0), _LEAST_SPREAD)
     # An input that never differs says nothing.
     spread[inputs.std(axis=0) < _LEAST_SPREAD] = np.inf
     rows = np.column_stack([np.ones(len(inputs)), (inputs - middle) / spread])
-    pull = ridge * np.eye(rows.shape[1])
-    pull[0, 0] = 1e-6
-    weights = np.zeros(rows.shape[1])
-    for _ in range(_STEPS):
-        chance = 1.0 / (1.0 + np.exp(-np.clip(rows @ weights, -30.0, 30.0)))
-        sure = np.maximum(chance * (1.0 - chance), _LEAST_WEIGHT)
-        step = np.linalg.solve((rows.T * sure) @ rows + pull, rows.T @ (labels - chance) - pull @ weights)
-        weights = weights + step
-        if float(np.abs(step).max()) < 1e-9:
-            break
+    pulls = np.full(rows.shape[1], ridge)
+    pulls[0] = 1e-6
+    weights = fitted(rows, labels, pulls)
     slopes = weights[1:] / spread
     return [float(weights[0] - slopes @ middle), *map(float, slopes)]

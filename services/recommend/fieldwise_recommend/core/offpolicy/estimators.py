@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,7 +32,6 @@ class Valued:
         variance: Of a row, as the known probabilities and the regression foretell it. Rows that were unlikely and did not come
             are in it, which the rows that came know nothing of. 0 where it cannot be told.
         below, above: How far the choices beyond reach could take the value, either way.
-        unaided: Standard error that it would have without trust in a regression; 0 where it has none.
     """
 
     value: float
@@ -41,7 +39,6 @@ class Valued:
     variance: float
     below: float
     above: float
-    unaided: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +181,8 @@ def _corrected(
     """The regression's value, corrected by as much of its residuals' mean as is not their noise.
 
     Where the rows that speak of a policy are few and the regression is sure, their correction would add more noise than it
-    takes error away. The share is near 1 where the correction is far beyond its noise: a regression that is wrong is found out.
+    takes error away; at least half of it is believed. The share is near 1 where the correction is far beyond its noise: a regression
+    that is wrong is found out. The error is that of the whole correction, since a regression does not know what it is blind to.
 
     Args:
         model: What the regression expects of each row.
@@ -193,17 +191,13 @@ def _corrected(
         foretold: Variance of a row's correction, as the known probabilities foretell it.
     Source: Morris (1983), *Parametric empirical Bayes inference*, for drawing one estimate to another.
     """
-    noise = math.sqrt(max(standard_error(deviations, weighed.choices.customers) ** 2, foretold / len(model)))
-    blind = _BLINDNESS * doubt
-    open_ = max(blind**2, correction**2 - noise**2)
-    share = open_ / (open_ + noise**2) if open_ > 0.0 else 1.0
-    # The same rows move the regression and its correction one way, so what remains of both adds up.
-    remains = share + (1.0 - share) * blind / noise if noise else 1.0
+    noise = max(standard_error(deviations, weighed.choices.customers) ** 2, foretold / len(model))
+    open_ = max((_BLINDNESS * doubt) ** 2, noise, correction**2 - noise)
+    share = open_ / (open_ + noise) if noise else 1.0
     return Valued(
         float(model.mean()) + share * correction,
-        model - model.mean() + remains * deviations,
-        remains**2 * foretold + float(model.var()),
+        model - model.mean() + deviations,
+        foretold + float(model.var()),
         below,
         above,
-        math.sqrt(noise**2 + float(model.var()) / len(model)),
     )

@@ -40,8 +40,7 @@ class Limits:
         confidence: Of all intervals.
         fewest_effective_rows: Fewer say nothing of a mean.
         heaviest_share: Most of the weight that the five heaviest rows may have.
-        widest_by_chance: Most that chance may move the value to either side (95 %), as a share of it, were the regression not
-            trusted: where it is wrong, it does not know.
+        widest_by_chance: Most that chance may move the value to either side (95 %), as a share of it.
         most_beyond: Most of the policy's choices that may be beyond reach. Both were set on worlds of known truth, so that
             most estimates off by over a fifth are refused, and one in twenty of the others (benchmarks/recommend/offpolicy).
     """
@@ -132,7 +131,7 @@ class Evaluator:
         holds = {
             TOO_FEW_EFFECTIVE_ROWS: behind.effective_rows < limits.fewest_effective_rows,
             HEAVY_TAIL: behind.heaviest_share > limits.heaviest_share,
-            INTERVAL_TOO_WIDE: _NORMAL * doubly.unaided > limits.widest_by_chance * scale,
+            INTERVAL_TOO_WIDE: _NORMAL * self._error(doubly) > limits.widest_by_chance * scale,
             BEYOND_REACH: behind.beyond > limits.most_beyond,
         }
         return tuple(reason for reason, refused in holds.items() if refused)

@@ -4,8 +4,8 @@ Two nulls: things independent of each other (Fisher's exact test), and things de
 in a shop: large baskets hold more of everything, which alone makes nearly all frequent things go together.
 
 Source: the upper tail of the hypergeometric distribution is Fisher's exact test, one-sided (Fisher 1935, The Design of Experiments);
-Benjamini and Hochberg (1995), Controlling the false discovery rate, theorem 1; the interval of a ratio of shares by the delta method on
-its logarithm (Katz et al. 1978, Biometrics 34).
+Benjamini and Hochberg (1995), Controlling the false discovery rate, theorem 1; the interval of lift by the delta method on its
+logarithm, baskets falling at random into the four cells of with and without each thing (as Katz et al. 1978, Biometrics 34, for a ratio of two shares).
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ def believed(chances: Floats, tests: int, rate: float) -> NDArray[np.bool_]:
 def lift_interval(both: Ints, one: Ints, other: Ints, baskets: int) -> tuple[Floats, Floats, Floats]:
     """How many times as often both are in a basket as by chance, with the ends of its 95 % interval; ``both`` is positive."""
     lift = both * (baskets / (one.astype(np.float64) * other))
-    spread = np.sqrt(np.maximum(1 / both - 1 / one - 1 / other + 1 / max(baskets, 1), 0.0))
+    variance = 1 / both - 1 / one - 1 / other + (2.0 * lift - 1.0) / max(baskets, 1)
+    spread = np.sqrt(np.maximum(variance, 0.0))
     factor = np.exp(_SURE * spread)
     return lift, lift / factor, lift * factor

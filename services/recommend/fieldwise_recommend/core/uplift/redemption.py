@@ -7,13 +7,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from fieldwise_recommend.core.logistic import fitted
 from fieldwise_recommend.core.offpolicy.choices import Floats
 from fieldwise_recommend.core.uplift.learners import Learned, Scale
 
 # Rows of a spread of 1 that the pull towards 0 is worth.
 _PULL: Final = 60.0
-_STEPS: Final = 12
-_MOST_LOG_ODDS: Final = 8.0
 _BOOSTED: Final[Mapping[str, Any]] = {
     "objective": "binary:logistic",
     "eta": 0.05,
@@ -44,17 +43,12 @@ def redemption(facts: Floats, redeemed: Floats, seed: int = 0) -> Learned:
 
 
 def logistic(facts: Floats, redeemed: Floats) -> Learned:
-    """Ridge logistic regression on facts of spread 1, by Newton's method."""
+    """Ridge logistic regression on facts of spread 1."""
     scale = Scale(facts)
     rows = np.column_stack([np.ones(len(facts)), scale(facts)])
-    pull = _PULL * np.eye(rows.shape[1])
-    pull[0, 0] = 1e-6
-    slope = np.zeros(rows.shape[1])
-    for _ in range(_STEPS):
-        chance = probability(rows @ slope)
-        weight = np.maximum(chance * (1.0 - chance), 1e-4)
-        left = rows.T @ (rows * weight[:, None]) + pull
-        slope = slope + np.linalg.solve(left, rows.T @ (redeemed - chance) - pull @ slope)
+    pulls = np.full(rows.shape[1], _PULL)
+    pulls[0] = 1e-6
+    slope = fitted(rows, redeemed, pulls)
 
     def learned(asked: Floats) -> Floats:
         odds: Floats = np.column_stack([np.ones(len(asked)), scale(asked)]) @ slope
@@ -75,9 +69,3 @@ def boosted(facts: Floats, redeemed: Floats, seed: int = 0) -> Learned:
         return np.asarray(odds, dtype=np.float64)
 
     return learned
-
-
-def probability(odds: Floats) -> Floats:
-    """Of log-odds."""
-    found: Floats = 1.0 / (1.0 + np.exp(-odds.clip(-_MOST_LOG_ODDS, _MOST_LOG_ODDS)))
-    return found

@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.recommend.whole_history.signs import Signs, Things, signs_at, things_at
 from fieldwise_recommend.core.next_purchase.history import History, Ints, Table
-from fieldwise_recommend.core.next_purchase.signs import Signs, Things, signs_at, things_at
 
 CANDIDATES: Final = 100
 _SEED: Final = 20_170_101
