@@ -18,17 +18,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+
+from fieldwise_recommend.core.arrays import Bools, Floats, Ints
 
 WEEKS: Final = 16
 NOTHING, MAIL, CALL = 0, 1, 2
 ACTIONS: Final = 3
 _RESPONDERS: Final = 0.12
 _FIRST_LIFT: Final = 0.077
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -87,9 +84,9 @@ class Seen:
     week: int
     traits: Floats
     worth: Floats
-    idle: Integers
-    contacts: Integers
-    reachable: Flags
+    idle: Ints
+    contacts: Ints
+    reachable: Bools
 
 
 class Campaign:
@@ -114,7 +111,7 @@ class Campaign:
         self._seen = Seen(0, np.column_stack([seen_rate, score]), worth, idle, contacts, reachable)
         return self._seen
 
-    def step(self, actions: Integers) -> tuple[Seen, Floats, Flags, Flags]:
+    def step(self, actions: Ints) -> tuple[Seen, Floats, Bools, Bools]:
         """One week: what is seen then, the profit of each, who is reachable, and who bought."""
         seen, nature = self._seen, self.nature
         done = np.where(seen.reachable, actions, NOTHING)
@@ -135,7 +132,7 @@ class Campaign:
         )
         return self._seen, profit, self._seen.reachable, bought
 
-    def _buying(self, done: Integers) -> Floats:
+    def _buying(self, done: Ints) -> Floats:
         seen, nature = self._seen, self.nature
         gone = 1.0 - nature.loss * ~seen.reachable
         alone = self._rate * gone - nature.annoyance * np.maximum(self._weary - 1.0, 0.0)

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from benchmarks.recommend.campaign_world import ACTIONS, CALL, MAIL, NOTHING, WEEKS, Campaign, Nature, Seen
 from benchmarks.report import Row
+from fieldwise_recommend.core.arrays import Ints
 from fieldwise_recommend.core.campaigns.fitted_value import Planned, fitted, q_values
 from fieldwise_recommend.core.campaigns.gate import Gated, Rule, cadence, let_out
 from fieldwise_recommend.core.campaigns.personal import personal
 from fieldwise_recommend.core.campaigns.response import Response, Weeks, learned
 from fieldwise_recommend.core.campaigns.standing import Standing, joined
-
-Integers = NDArray[np.int64]
 
 # Reported on worlds 20 to 39; the method was set on worlds from 1,000 on and, once 0 to 3 had been looked at, on them too.
 _FIRST_WORLD: Final = 20
@@ -173,7 +172,7 @@ def _pilot(nature: Nature, seed: int) -> Weeks:
     )
 
 
-def _weeks_of(pilot: Weeks) -> list[Integers]:
+def _weeks_of(pilot: Weeks) -> list[Ints]:
     return np.split(np.arange(len(pilot.actions)), WEEKS)
 
 
@@ -195,7 +194,7 @@ def _standing(seen: Seen) -> Standing:
     )
 
 
-def _outcome(nature: Nature, rule: Callable[[Standing], Integers], seed: int) -> Outcome:
+def _outcome(nature: Nature, rule: Callable[[Standing], Ints], seed: int) -> Outcome:
     world = Campaign(nature)
     seen = world.reset(_JUDGED, 10_000 + seed)
     value = 0.0
@@ -208,8 +207,8 @@ def _outcome(nature: Nature, rule: Callable[[Standing], Integers], seed: int) ->
 def _myopic(response: Response, costs: tuple[float, ...]) -> Rule:
     """P x V: the best profit of this week."""
 
-    def rule(standing: Standing) -> Integers:
-        best: Integers = q_values(response, costs, standing, None).argmax(axis=1)
+    def rule(standing: Standing) -> Ints:
+        best: Ints = q_values(response, costs, standing, None).argmax(axis=1)
         return best
 
     return rule
@@ -225,7 +224,7 @@ def _as_logged(seed: int) -> Rule:
     draw = np.random.default_rng((65, seed))
     intensity: list[NDArray[np.float64]] = []
 
-    def rule(standing: Standing) -> Integers:
+    def rule(standing: Standing) -> Ints:
         rows = len(standing.rate)
         if not intensity:
             intensity.append(0.8 * draw.random(rows) ** 2)

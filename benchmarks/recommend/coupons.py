@@ -15,8 +15,8 @@ from scipy.stats import rankdata
 
 from benchmarks.recommend.coupon_data import FACTS, sent
 from benchmarks.report import Row
+from fieldwise_recommend.core.arrays import Floats
 from fieldwise_recommend.core.logistic import probability
-from fieldwise_recommend.core.offpolicy.choices import Floats
 from fieldwise_recommend.core.uplift.redemption import boosted, logistic, redemption
 
 _TRAINED_ON: Final = 3927

@@ -10,7 +10,8 @@ from typing import Final
 
 import numpy as np
 
-from fieldwise_recommend.core.offpolicy.choices import Choices, Flags, Floats, Integers
+from fieldwise_recommend.core.arrays import Bools, Floats, Ints
+from fieldwise_recommend.core.offpolicy.choices import Choices
 
 FILE: Final = Path(__file__).parents[3] / "shared" / "data" / "email_trial" / "trial.csv"
 NOTHING, MENS, WOMENS = 0, 1, 2
@@ -30,11 +31,11 @@ class Trial:
     """
 
     facts: Floats
-    arms: Integers
+    arms: Ints
     rewards: Floats
     costs: Floats
 
-    def at(self, rows: Flags) -> Trial:
+    def at(self, rows: Bools) -> Trial:
         return Trial(self.facts[rows], self.arms[rows], self.rewards[rows], self.costs)
 
     def choices(self) -> Choices:
@@ -43,16 +44,16 @@ class Trial:
         even = np.full((len(self.arms), count), 1.0 / count)
         return Choices(self.rewards, self.arms, even, self.facts, np.arange(len(self.arms)))
 
-    def value(self, chosen: Integers) -> float:
+    def value(self, chosen: Ints) -> float:
         """Mean reward less cost where the trial did what was chosen."""
         return float(self._met(chosen).mean())
 
-    def error(self, chosen: Integers) -> float:
+    def error(self, chosen: Ints) -> float:
         """Standard error of that."""
         met = self._met(chosen)
         return float(met.std(ddof=1) / np.sqrt(len(met)))
 
-    def _met(self, chosen: Integers) -> Floats:
+    def _met(self, chosen: Ints) -> Floats:
         met = self.arms == chosen
         came: Floats = self.rewards[met] - self.costs[self.arms[met]]
         return came
@@ -66,7 +67,7 @@ def trial(outcome: str, arms: tuple[int, ...], costs: tuple[float, ...]) -> Tria
 
 
 @cache
-def _read() -> tuple[Floats, Integers, dict[str, Floats]]:
+def _read() -> tuple[Floats, Ints, dict[str, Floats]]:
     with FILE.open(newline="") as lines:
         rows = list(csv.DictReader(lines))
     facts = [

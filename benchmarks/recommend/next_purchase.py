@@ -23,6 +23,7 @@ from benchmarks.recommend.journey_types import lines
 from benchmarks.recommend.whole_history.ranking import Candidates, Learning, learn
 from benchmarks.recommend.whole_history.signs import Signs, signs_at
 from benchmarks.report import Row
+from fieldwise_recommend.core.arrays import Bools
 from fieldwise_recommend.core.next_purchase import shortlist_learning
 from fieldwise_recommend.core.next_purchase.history import History, Table, history_of
 from fieldwise_recommend.core.next_purchase.shortlist import Find, Habit, Tables
@@ -40,7 +41,6 @@ PEERS: Final = {
 BOOSTED: Final = "boosted trees, whole history"
 # What ranks only what a customer bought before.
 OWN_ONLY: Final = ("own frequency", "own frequency, faded")
-Flags = NDArray[np.bool_]
 
 
 def rows(*, quick: bool) -> Iterator[Row]:
@@ -59,7 +59,7 @@ def rows(*, quick: bool) -> Iterator[Row]:
     bought[:, ~owned.any(axis=0)] = False
     fresh = _scored(finds, tables.discovery, owned)
     ours = np.maximum(_scored(repeats, tables.repeat, owned), fresh)
-    new: Flags = bought & ~owned
+    new: Bools = bought & ~owned
     everybody = np.asarray(owned.any(axis=1) & bought.any(axis=1))
     discovering = np.asarray(owned.any(axis=1) & new.any(axis=1))
     peers = rivals(history, day, cutoffs)
@@ -93,7 +93,7 @@ def rivals(history: History, day: int, cutoffs: int) -> dict[str, tuple[Table, T
     return found
 
 
-def _scored(cases: shortlist_learning.Cases, weights: tuple[float, ...], owned: Flags) -> Table:
+def _scored(cases: shortlist_learning.Cases, weights: tuple[float, ...], owned: Bools) -> Table:
     scores = np.full(owned.shape, -np.inf, np.float32)
     scores[cases.customer, cases.thing] = weights[0] + cases.inputs @ np.array(weights[1:])
     return scores
@@ -140,7 +140,7 @@ def spread(found: tuple[Candidates, Table], signs: Signs) -> Table:
 
 
 def gains(
-    ours: Table, peers: dict[str, tuple[Table, Table]], bought: Flags, whom: Flags, kind: int
+    ours: Table, peers: dict[str, tuple[Table, Table]], bought: Bools, whom: Bools, kind: int
 ) -> dict[str, float]:
     """NDCG of ours, named by nothing, and of each peer."""
     return {"": gain(ours, bought, whom)} | {
@@ -157,11 +157,11 @@ def compared(of: str, found: dict[str, float], targets: tuple[float, float]) -> 
         yield Row(name, own, "", "info", "", peer, theirs)
 
 
-def top(scores: Table, whom: Flags) -> NDArray[np.intp]:
+def top(scores: Table, whom: Bools) -> NDArray[np.intp]:
     return np.argsort(-scores[whom], axis=1, kind="stable")[:, :TOP]
 
 
-def gain(scores: Table, bought: Flags, whom: Flags) -> float:
+def gain(scores: Table, bought: Bools, whom: Bools) -> float:
     """NDCG of the first ten: what was bought counts 1 / log2(place + 1), over the most that could be had."""
     worth = 1 / np.log2(np.arange(TOP) + 2)
     truth = bought[whom]
@@ -170,5 +170,5 @@ def gain(scores: Table, bought: Flags, whom: Flags) -> float:
     return float((had / most).mean())
 
 
-def hits(scores: Table, bought: Flags, whom: Flags) -> float:
+def hits(scores: Table, bought: Bools, whom: Bools) -> float:
     return float(np.take_along_axis(bought[whom], top(scores, whom), axis=1).any(axis=1).mean())

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.report import Row
+from fieldwise_recommend.core.arrays import Floats
 from fieldwise_recommend.core.offpolicy.choices import Choices
 from fieldwise_recommend.core.offpolicy.estimators import DR, SNIPS
 from fieldwise_recommend.core.offpolicy.evaluation import BETTER, Evaluation, Evaluator
@@ -18,8 +19,6 @@ from fieldwise_recommend.core.offpolicy.evaluation import BETTER, Evaluation, Ev
 _FILE: Final = Path("../shared/data/email_trial/trial.csv")
 _ARMS: Final = ("No E-Mail", "Mens E-Mail", "Womens E-Mail")
 _NUMBERS: Final = ("recency", "history", "mens", "womens", "newbie")
-
-Floats = NDArray[np.float64]
 
 
 def rows(*, quick: bool) -> Iterator[Row]:

@@ -19,6 +19,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fieldwise_recommend.core.arrays import Floats
+
 ACTIONS: Final = 10
 FACTS: Final = 5
 _LEVEL: Final = 2.2
@@ -27,8 +29,6 @@ _CHANCE: Final = (0.0, 0.02, 0.1, 0.3)
 # Median of the absolute value of a standard normal.
 _MEDIAN: Final = 0.6745
 _TRUTH_ROWS: Final = 40_000
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ from fieldwise_recommend.core.policy import Policy
 from fieldwise_recommend.decide import Decider
 from fieldwise_recommend.periods import period_name
 from fieldwise_recommend.settings import Settings
-from fieldwise_recommend.store import Store
+from fieldwise_recommend.store.decisions import Store
 from fieldwise_runtime import migrations
 from fieldwise_runtime.database import Database
 

@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fieldwise_recommend.core.arrays import Bools, Floats
 from fieldwise_recommend.core.choices import BEST, CHANCE, CONTROL
 from fieldwise_recommend.core.experience import DAY, KINDS, Experience
 from fieldwise_recommend.core.results import BOUGHT, HAD_BOUGHT
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 CONTROL_SHARE = 0.05
 DAYS = 60
 START = 1_500_000_000_000_000

@@ -31,9 +31,9 @@ from fieldwise_recommend.core.next_purchase.shortlist import (
 )
 from fieldwise_recommend.core.pair_rules.book import Rule
 from fieldwise_recommend.core.policy_learning.effect_table import EffectTable, Measured, Question
-from fieldwise_recommend.store_next import Learned, NextStore
-from fieldwise_recommend.store_pairs import PairStore
-from fieldwise_recommend.store_policies import PolicyStore
+from fieldwise_recommend.store.next import Learned, NextStore
+from fieldwise_recommend.store.pairs import PairStore
+from fieldwise_recommend.store.policies import PolicyStore
 from fieldwise_runtime.database import Database
 
 NOW: Final = 1_513_000_000

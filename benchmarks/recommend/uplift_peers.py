@@ -8,10 +8,10 @@ from typing import Final
 import numpy as np
 import xgboost
 
-from fieldwise_recommend.core.offpolicy.choices import Floats, Integers
+from fieldwise_recommend.core.arrays import Floats, Ints
 
 # Facts, arms and rewards of randomised customers, and the number of arms, to what each arm adds for the facts of others.
-Peer = Callable[[Floats, Integers, Floats, int], Callable[[Floats], Floats]]
+Peer = Callable[[Floats, Ints, Floats, int], Callable[[Floats], Floats]]
 Model = Callable[[Floats], Floats]
 
 # As in the reference figures of the notes.
@@ -19,13 +19,13 @@ _ROUNDS: Final = 40
 _TREES: Final = {"max_depth": 3, "eta": 0.1, "nthread": 1, "tree_method": "hist", "max_bin": 64}
 
 
-def t_learner(facts: Floats, arms: Integers, rewards: Floats, count: int) -> Model:
+def t_learner(facts: Floats, arms: Ints, rewards: Floats, count: int) -> Model:
     """A model for each arm; the difference of their answers."""
     models = [_model(facts[arms == arm], rewards[arms == arm]) for arm in range(count)]
     return lambda asked: _beside_nothing([model(asked) for model in models])
 
 
-def s_learner(facts: Floats, arms: Integers, rewards: Floats, count: int) -> Model:
+def s_learner(facts: Floats, arms: Ints, rewards: Floats, count: int) -> Model:
     """One model with the arm as a fact."""
     model = _model(np.column_stack([facts, np.eye(count)[arms]]), rewards)
 
@@ -36,7 +36,7 @@ def s_learner(facts: Floats, arms: Integers, rewards: Floats, count: int) -> Mod
     return added
 
 
-def x_learner(facts: Floats, arms: Integers, rewards: Floats, count: int) -> Model:
+def x_learner(facts: Floats, arms: Ints, rewards: Floats, count: int) -> Model:
     """Kuenzel et al. (2019): differences from the other arm's model, learned in both arms and averaged."""
     models = [_model(facts[arms == arm], rewards[arms == arm]) for arm in range(count)]
     pairs = []
@@ -53,7 +53,7 @@ def x_learner(facts: Floats, arms: Integers, rewards: Floats, count: int) -> Mod
     return added
 
 
-def dr_learner(facts: Floats, arms: Integers, rewards: Floats, count: int) -> Model:
+def dr_learner(facts: Floats, arms: Ints, rewards: Floats, count: int) -> Model:
     """Kennedy (2023), with halves for the two stages, both ways."""
     half = np.random.default_rng(0).random(len(arms)) < 0.5
     sums: list[list[Model]] = [[] for _ in range(count)]
@@ -76,7 +76,7 @@ def dr_learner(facts: Floats, arms: Integers, rewards: Floats, count: int) -> Mo
     return added
 
 
-def propensity(facts: Floats, arms: Integers, rewards: Floats, count: int) -> Model:
+def propensity(facts: Floats, arms: Ints, rewards: Floats, count: int) -> Model:
     """No uplift at all: who is likeliest to bring much with the arm that did best, as campaigns are usually aimed."""
     best = 1 + int(np.argmax([rewards[arms == arm].mean() for arm in range(1, count)]))
     model = _model(facts[arms == best], rewards[arms == best])

@@ -25,7 +25,8 @@ from fieldwise_market.persuasion import (
     Experiment,
     experiment,
 )
-from fieldwise_recommend.core.offpolicy.choices import Choices, Flags, Floats, Integers
+from fieldwise_recommend.core.arrays import Bools, Floats, Ints
+from fieldwise_recommend.core.offpolicy.choices import Choices
 from fieldwise_recommend.core.policy_learning.gate import NOT_ENOUGH_EVIDENCE, TREAT_NONE
 from fieldwise_recommend.core.policy_learning.learning import train
 from fieldwise_recommend.core.uplift.contrasts import scores
@@ -41,16 +42,16 @@ class Judged:
     """One world: the verdict, and what two ways of choosing do for customers who were not in the trial."""
 
     verdict: str
-    ours: Integers
-    peer: Integers
+    ours: Ints
+    peer: Ints
     customers: Experiment
     seconds: float
 
-    def coupons(self, chosen: Integers, whom: Flags) -> float:
+    def coupons(self, chosen: Ints, whom: Bools) -> float:
         """Percent of them who get a coupon."""
         return 100.0 * float((chosen[whom] == COUPON).mean())
 
-    def reached(self, chosen: Integers) -> float:
+    def reached(self, chosen: Ints) -> float:
         """Percent of what could at most be gained over doing nothing."""
         expected = self.customers.expected
         got = expected[np.arange(len(chosen)), chosen] - expected[:, 0]
@@ -131,7 +132,7 @@ def _judged(kind: str, seed: int) -> Judged:
     )
 
 
-def _likely(facts: Floats) -> Integers:
+def _likely(facts: Floats) -> Ints:
     """As lists for coupons are usually made: the half that is likeliest to bring the most."""
     worth = facts[:, FACTS.index("p_buy")] * facts[:, FACTS.index("spend_if_buys")]
     return np.where(worth > np.median(worth), COUPON, 0)

@@ -20,6 +20,7 @@ from fieldwise.recommend.v1 import recommend_service_pb2_grpc as rpc
 from fieldwise.recommend.v1.decision_pb2 import Decision, DecisionInputs
 from fieldwise.recommend.v1.recommend_service_pb2 import BatchRecommendActionsRequest
 from fieldwise_recommend.__main__ import catalogue_file, migrate, wired
+from fieldwise_recommend.contacting import Contacts
 from fieldwise_recommend.core.catalogue import Catalogue
 from fieldwise_recommend.core.catalogue_file import parse
 from fieldwise_recommend.core.ledger import Ledger
@@ -246,9 +247,10 @@ class Made:
 def made_from(inputs: DecisionInputs, price_set: PriceSet | None, policy: Policy = Policy()) -> Made:
     """What the service does between reading a request and storing the decision."""
     complete(inputs, CATALOGUE, policy)
+    inputs.pacing = policy.pacing
     prices_now = None if price_set is None else prices_of(price_set)
     case = case_of(inputs, CATALOGUE)
-    look_up_supply(inputs, case, prices_now, Ledger())
+    look_up_supply(inputs, case, prices_now, Ledger(), Contacts())
     decision = Decision()
     ruling = rule(inputs, case, prices_now, decision, policy.currency)
     return Made(inputs, decision, ruling, case)

@@ -19,12 +19,14 @@ from fieldwise.recommend.v1.decision_pb2 import Decision
 from fieldwise.recommend.v1.recommend_service_pb2 import GetCommitmentsRequest
 from fieldwise_recommend.__main__ import migrate
 from fieldwise_recommend.catalogue_in_force import InForce
+from fieldwise_recommend.core.contact_policy.book import REACHED, Book
+from fieldwise_recommend.core.contact_policy.terms import Contact
 from fieldwise_recommend.core.ledger import Hold, Ledger
 from fieldwise_recommend.core.policy import Policy
 from fieldwise_recommend.core.situation import Price
 from fieldwise_recommend.decide import Decider
 from fieldwise_recommend.periods import Periods, week_end
-from fieldwise_recommend.store import Store
+from fieldwise_recommend.store.decisions import Store
 from fieldwise_runtime.database import Database
 from tests.recommend.recommend_builders import (
     CATALOGUE,
@@ -116,6 +118,36 @@ async def test_an_action_that_takes_more_than_was_set_aside_needs_the_rest_of_it
     assert minutes[2] == minutes[1]
 
 
+async def test_what_is_done_a_second_time_in_a_period_is_paid_for_a_second_time(database_url: str) -> None:
+    spent, sent = [], []
+    for moment in (NOW, NOW, NOW + 2 * DAY, NOW + 2 * DAY, NOW + 4 * DAY):
+        async with serving(database_url) as stub:
+            sent.append(await emailed(stub, "customers/1", moment, slots=2.0))
+            spent.append((await committed(stub, MONDAY))["email-slots"])
+    # By the fourth day two mails have gone out, and there is no slot for a third.
+    assert sent == [True, True, True, True, False]
+    assert spent == [1.0, 1.0, 2.0, 2.0, 2.0]
+
+
+def test_what_a_rep_did_not_do_yet_is_not_paid_for_again_until_he_says_that_he_did() -> None:
+    book, call = Book(), Contact("call", "actions/call", NOW + 10)
+    book.add("customers/1", call, decision="decisions/1")
+    card = book.card("customers/1", NOW)
+    assert card is not None
+
+    def is_over(moment: int, *, by_rep: bool) -> bool:
+        return card.is_over("call", "actions/call", NOW, moment, by_rep=by_rep)
+
+    assert not is_over(NOW + 10, by_rep=False)
+    assert is_over(NOW + 11, by_rep=False)
+    assert not is_over(NOW + 2 * DAY, by_rep=True)
+    book.move("customers/1", call, NOW + DAY, REACHED)
+    assert is_over(NOW + 2 * DAY, by_rep=True)
+    assert not card.is_over("call", "actions/call", NOW + DAY + 1, NOW + 2 * DAY, by_rep=True)
+    book.add("customers/1", call._replace(due=NOW + 3 * DAY), decision="decisions/2")
+    assert not is_over(NOW + 2 * DAY, by_rep=True)
+
+
 async def test_a_new_period_starts_with_full_budgets(tmp_path: Path) -> None:
     async with serving(in_file(tmp_path)) as stub:
         chosen = []
@@ -129,11 +161,11 @@ async def test_a_new_period_starts_with_full_budgets(tmp_path: Path) -> None:
     assert [action.startswith("actions/email") for action in chosen] == [True, False, True, False]
 
 
-async def emailed(stub: rpc.RecommendServiceAsyncStub, customer: str, at: int) -> bool:
+async def emailed(stub: rpc.RecommendServiceAsyncStub, customer: str, at: int, slots: float = 1.0) -> bool:
     """Whether he got one of the e-mails of week 1's prices, decided at a moment."""
     inputs = inputs_for(customer, channels=["email"])
     inputs.decision_time.FromSeconds(at)
-    answer = await stub.BatchRecommendActions(batch(inputs, price_set=week_1(slots=1.0)))
+    answer = await stub.BatchRecommendActions(batch(inputs, price_set=week_1(slots=slots)))
     return answer.decided[0].decision.chosen_action.startswith("actions/email")
 
 
@@ -220,32 +252,40 @@ async def test_a_caller_who_leaves_does_not_leave_the_ledger_wrong(tmp_path: Pat
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.integers(0, 2), st.sampled_from("ab"), st.sampled_from([1.0, 2.0, 5.0]), st.booleans()),
+        st.tuples(
+            st.integers(0, 2),
+            st.sampled_from("ab"),
+            st.sampled_from([1.0, 2.0, 5.0]),
+            st.sampled_from(["take", "take again", "release"]),
+        ),
         max_size=40,
     )
 )
-def test_the_ledger_equals_a_plain_recount(steps: list[tuple[int, str, float, bool]]) -> None:
-    """The rival keeps what every decision took, and counts the most of each resource while any decision holds it."""
+def test_the_ledger_equals_a_plain_recount(steps: list[tuple[int, str, float, str]]) -> None:
+    """The rival keeps what every time of doing it took, and counts the most of each resource while any decision relies on it."""
     ledger = Ledger()
-    takers: dict[tuple[str, str], int] = {}
-    most: dict[tuple[str, str], Counter[str]] = {}
-    for customer, action, amount, release in steps:
+    taken: dict[tuple[str, str], list[tuple[list[Hold], Counter[str]]]] = {}
+    for customer, action, amount, step in steps:
         # What an action takes changes with the catalogue, and whose minutes with the territories.
         uses = (("slots", amount), (f"reps/{int(amount)}/minutes", 8.0))
         hold = Hold(f"customers/{customer}", action, uses)
-        key = (hold.customer, action)
-        if not release:
-            ledger.reserve(hold)
-            takers[key] = takers.get(key, 0) + 1
-            most[key] = most.get(key, Counter()) | Counter(dict(uses))
-        elif takers.get(key):
-            ledger.release(hold)
-            takers[key] -= 1
-            most[key] = most[key] if takers[key] else Counter()
-        recount: Counter[str] = sum(most.values(), Counter())
+        turns = taken.setdefault((hold.customer, action), [])
+        if step == "release":
+            if turns:
+                holds, most = turns[-1]
+                ledger.release(holds.pop())
+                if not holds:
+                    turns.pop()
+        else:
+            held = ledger.reserve(hold, again=step == "take again")
+            if not turns or step == "take again":
+                turns.append(([], Counter()))
+            holds, most = turns[-1]
+            holds.append(held)
+            most |= Counter(dict(uses))
+            assert Counter(dict(held.uses)) == sum((each for _, each in turns), Counter())
+        recount = sum((each for listed in taken.values() for _, each in listed), Counter[str]())
         assert Counter(ledger.reserved) == recount
-        held = most.get(key, Counter[str]())
-        assert ledger.holds(hold.customer, action, uses) == all(held[name] >= use for name, use in uses)
 
 
 def test_only_what_is_too_little_for_somebody_is_reported_scarce() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fieldwise_recommend.core.arrays import Bools, Floats, Ints
 from fieldwise_recommend.core.campaigns.fitted_value import Planned, fitted, q_values
 from fieldwise_recommend.core.campaigns.gate import cadence, imagined, let_out
 from fieldwise_recommend.core.campaigns.response import Response, Weeks, learned
-from fieldwise_recommend.core.campaigns.standing import MEMORY, Flags, Floats, Integers, Standing, joined
+from fieldwise_recommend.core.campaigns.standing import MEMORY, Standing, joined
 
 WEEKS = 6
 COSTS = (0.0, 0.1)
@@ -33,12 +34,12 @@ class Tiring(Response):
     def __init__(self) -> None:
         super().__init__(2, np.zeros(1), np.zeros(1))
 
-    def bought(self, standing: Standing, actions: Integers) -> Floats:
+    def bought(self, standing: Standing, actions: Ints) -> Floats:
         weary = (standing.contacts[:, :2] != 0).sum(axis=1)
         chance: Floats = np.clip(standing.rate + 0.1 * (actions == 1) - 0.12 * weary, 0.0, 1.0)
         return chance
 
-    def left(self, standing: Standing, actions: Integers) -> Floats:
+    def left(self, standing: Standing, actions: Ints) -> Floats:
         return np.zeros(len(actions))
 
 
@@ -95,9 +96,9 @@ def recorded(count: int, lift: float) -> Weeks:
     draw = np.random.default_rng(7)
     standing = beginning(count, 7)
     parts: list[Standing] = []
-    actions: list[Integers] = []
-    bought: list[Flags] = []
-    left: list[Flags] = []
+    actions: list[Ints] = []
+    bought: list[Bools] = []
+    left: list[Bools] = []
     for _ in range(WEEKS):
         done = ((draw.random(count) < 0.33) & standing.reachable).astype(np.int64)
         chance = standing.rate + lift * done * (standing.traits[:, 0] > 0)
@@ -134,7 +135,7 @@ def test_the_gate_keeps_the_cadence_unless_all_models_are_sure() -> None:
     assert (worse.name, worse.rung) == ("nothing", "nothing")
     assert worse.gain < 0
 
-    def at_the_end(standing: Standing) -> Integers:
+    def at_the_end(standing: Standing) -> Ints:
         return np.full(len(standing.rate), int(standing.week == WEEKS - 1))
 
     better = let_out([Tiring(), Tiring()], COSTS, start, rungs, {"plan": at_the_end}, luck)

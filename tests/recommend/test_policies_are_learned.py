@@ -16,7 +16,8 @@ from fieldwise.recommend.v1 import policy_pb2, recommend_service_pb2
 from fieldwise.recommend.v1 import policy_service_pb2 as wire
 from fieldwise.recommend.v1.policy_service_pb2_grpc import PolicyServiceStub
 from fieldwise.recommend.v1.recommend_service_pb2_grpc import RecommendServiceStub
-from fieldwise_recommend.core.offpolicy.choices import Choices, Floats
+from fieldwise_recommend.core.arrays import Floats
+from fieldwise_recommend.core.offpolicy.choices import Choices
 from fieldwise_recommend.core.policy_learning.effect_table import EffectTable, Measured, Question, read
 from fieldwise_recommend.core.policy_learning.gate import (
     NOT_ENOUGH_EVIDENCE,
@@ -27,7 +28,7 @@ from fieldwise_recommend.core.policy_learning.gate import (
 from fieldwise_recommend.core.policy_learning.learning import Trained, train
 from fieldwise_recommend.core.policy_learning.segments import segments
 from fieldwise_recommend.core.uplift.contrasts import scores
-from fieldwise_recommend.store_policies import PolicyStore
+from fieldwise_recommend.store.policies import PolicyStore
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import from_rpc_error
 from tests.recommend.recommend_builders import PLAIN, batch, connected, in_file, inputs_for, prices

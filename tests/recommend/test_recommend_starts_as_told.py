@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-import fieldwise_recommend
-from fieldwise_recommend import erasing
+from fieldwise_recommend import erasing, store
 from fieldwise_recommend.settings import Settings
 from fieldwise_runtime import migrations
 from fieldwise_runtime.settings import SettingsError, load
@@ -57,8 +56,8 @@ def test_an_unknown_word_is_refused(tmp_path: Path) -> None:
 
 def tables() -> dict[str, sa.Table]:
     """Those of every store, by name."""
-    stores = Path(fieldwise_recommend.__path__[0]).glob("store*.py")
-    modules = [importlib.import_module(f"fieldwise_recommend.{file.stem}") for file in stores]
+    stores = Path(store.__path__[0]).glob("[a-z]*.py")
+    modules = [importlib.import_module(f"fieldwise_recommend.store.{file.stem}") for file in stores]
     listed = [each for module in modules for each in vars(module).values() if isinstance(each, sa.Table)]
     return {table.name: table for table in listed}
 

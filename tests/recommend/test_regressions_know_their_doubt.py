@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.recommend.offpolicy_world import a_case, a_log
-from fieldwise_recommend.core.offpolicy.choices import Choices, Floats
+from fieldwise_recommend.core.arrays import Floats
+from fieldwise_recommend.core.offpolicy.choices import Choices
 from fieldwise_recommend.core.offpolicy.drawn_lines import learned, refitted
 from fieldwise_recommend.core.offpolicy.estimators import DM, DR, SNIPS, Weighed, valued
 from fieldwise_recommend.core.offpolicy.outcome_model import outcome_model

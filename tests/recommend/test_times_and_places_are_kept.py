@@ -19,7 +19,7 @@ from fieldwise.recommend.v1.decision_pb2 import Decision, RankedAction
 from fieldwise_recommend.__main__ import migrate
 from fieldwise_recommend.core.answers import AnswerBook, Count, Sent, slot_of
 from fieldwise_recommend.core.playbooks.shop_file import parse
-from fieldwise_recommend.store_contacts import ContactRow, contacts
+from fieldwise_recommend.store.contacts import ContactRow, contacts
 from fieldwise_runtime.errors import InvalidRequest
 from tests.recommend.recommend_builders import (
     DAY,

@@ -28,7 +28,7 @@ from fieldwise_recommend.core.ranking import decide, fitting
 from fieldwise_recommend.core.situation import Chance, Price, Supply
 from fieldwise_recommend.periods import period_name
 from fieldwise_recommend.settings import Settings
-from fieldwise_recommend.store import AlreadyDecided, DecisionRow, Store
+from fieldwise_recommend.store.decisions import AlreadyDecided, DecisionRow, Store
 from fieldwise_runtime.database import Database, Durability
 from fieldwise_runtime.settings import load
 

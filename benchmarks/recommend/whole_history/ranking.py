@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.recommend.whole_history.signs import Signs, Things, signs_at, things_at
-from fieldwise_recommend.core.next_purchase.history import History, Ints, Table
+from fieldwise_recommend.core.arrays import Ints
+from fieldwise_recommend.core.next_purchase.history import History, Table
 
 CANDIDATES: Final = 100
 _SEED: Final = 20_170_101

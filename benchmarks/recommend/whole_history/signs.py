@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fieldwise_recommend.core.next_purchase.history import History, Ints, Table
+from fieldwise_recommend.core.arrays import Ints
+from fieldwise_recommend.core.next_purchase.history import History, Table
 from fieldwise_recommend.core.next_purchase.likeness import ease, neighbours, together
 
 # Days back of the own days with the thing; the last is all of them.

@@ -10,6 +10,7 @@ from google.longrunning import operations_pb2
 from fieldwise.recommend.v1 import policy_pb2, policy_service_pb2
 from fieldwise_client.names import new_request_id, resource
 from fieldwise_client.recommend_requests import of_recommend
+from fieldwise_client.requests import timestamp
 
 EVALUATE_POLICY = of_recommend("PolicyService", "EvaluatePolicy", policy_service_pb2.EvaluatePolicyResponse)
 TRAIN_POLICY = of_recommend("PolicyService", "TrainPolicy", operations_pb2.Operation)
@@ -45,16 +46,16 @@ def evaluate_policy(
     request = policy_service_pb2.EvaluatePolicyRequest(policies=policies, confidence=confidence)
     request.reward = policy_pb2.PolicyReward.Value(f"POLICY_REWARD_{reward.upper()}")
     if since is not None:
-        request.start_time.FromDatetime(since)
+        request.start_time.CopyFrom(timestamp("since", since))
     if until is not None:
-        request.end_time.FromDatetime(until)
+        request.end_time.CopyFrom(timestamp("until", until))
     return request
 
 
 def train_policy(since: datetime | None, request_id: str | None) -> policy_service_pb2.TrainPolicyRequest:
     request = policy_service_pb2.TrainPolicyRequest(request_id=request_id or new_request_id())
     if since is not None:
-        request.start_time.FromDatetime(since)
+        request.start_time.CopyFrom(timestamp("since", since))
     return request
 
 

@@ -8,11 +8,11 @@ from datetime import datetime
 from pathlib import Path
 
 from google.longrunning import operations_pb2
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from fieldwise.forecast.v1 import table_service_pb2 as tables
 from fieldwise_client.errors import FailedPrecondition, InvalidRequest
 from fieldwise_client.names import new_request_id, resource
+from fieldwise_client.requests import timestamp
 from fieldwise_client.talks import M, Method, Patience, Talk, ask
 
 # Large files on slow lines.
@@ -121,14 +121,8 @@ def train(
         test_dates=test_dates,
         learners=learners,
         without=without,
-        before=None if before is None else _timestamp(before),
+        before=None if before is None else timestamp("before", before),
     )
-
-
-def _timestamp(moment: datetime) -> Timestamp:
-    message = Timestamp()
-    message.FromDatetime(moment)
-    return message
 
 
 def predict(table: str, rows: Iterable[Mapping[str, str]]) -> tables.PredictTableRequest:

@@ -57,16 +57,16 @@ from fieldwise_recommend.servicer.policies import PolicyWire
 from fieldwise_recommend.servicer.recommend import Recommend
 from fieldwise_recommend.settings import Settings
 from fieldwise_recommend.shops import read_shops
-from fieldwise_recommend.store import Store
-from fieldwise_recommend.store_answers import AnswerStore
-from fieldwise_recommend.store_baselines import BaselineStore
-from fieldwise_recommend.store_catalogue import CatalogueStore
-from fieldwise_recommend.store_contacts import ContactStore
-from fieldwise_recommend.store_experience import ExperienceStore
-from fieldwise_recommend.store_next import NextStore
-from fieldwise_recommend.store_pacing import OpeningStore
-from fieldwise_recommend.store_pairs import PairStore
-from fieldwise_recommend.store_policies import PolicyStore
+from fieldwise_recommend.store.answers import AnswerStore
+from fieldwise_recommend.store.baselines import BaselineStore
+from fieldwise_recommend.store.catalogue import CatalogueStore
+from fieldwise_recommend.store.contacts import ContactStore
+from fieldwise_recommend.store.decisions import Store
+from fieldwise_recommend.store.experience import ExperienceStore
+from fieldwise_recommend.store.next import NextStore
+from fieldwise_recommend.store.pacing import OpeningStore
+from fieldwise_recommend.store.pairs import PairStore
+from fieldwise_recommend.store.policies import PolicyStore
 from fieldwise_recommend.training import Training
 from fieldwise_recommend.valuing import Valuer
 from fieldwise_runtime import logs, loops, migrations, operations, server, tracing
@@ -175,7 +175,7 @@ async def _recommending(shared: Shared, store: Store) -> Registered:
     wire = Recommend(
         decider,
         Valuer(in_force, policy, shared.contacts),
-        Archive(store, in_force.catalogue, policy.currency, shared.contacts),
+        Archive(store, CatalogueStore(database), in_force.catalogue, policy.currency, shared.contacts),
         Eraser(store, experience, ContactStore(database), decider, settings.database_url),
         in_force,
         policy.currency,

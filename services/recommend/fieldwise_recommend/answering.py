@@ -13,7 +13,7 @@ from fieldwise_recommend.core.catalogue import Action, Catalogue
 from fieldwise_recommend.core.contact_time import best_time, is_decent
 from fieldwise_recommend.core.ranking import Offer
 from fieldwise_recommend.situation import is_withheld, usual_hour
-from fieldwise_recommend.store_answers import AnswerStore
+from fieldwise_recommend.store.answers import AnswerStore
 from fieldwise_runtime.logs import get_logger
 
 log = get_logger(__name__)

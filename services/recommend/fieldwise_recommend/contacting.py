@@ -13,7 +13,7 @@ from typing import Final
 from fieldwise.recommend.v1 import contact_pb2, contact_service_pb2
 from fieldwise.recommend.v1.decision_pb2 import DecisionInputs
 from fieldwise_recommend.contact_message import add_own, policy_of, shared_terms
-from fieldwise_recommend.core.catalogue import NO_CHANNEL
+from fieldwise_recommend.core.catalogue import NO_CHANNEL, Action
 from fieldwise_recommend.core.contact_policy.book import ANSWERED, REACHED, Book, Remark, needed_caps
 from fieldwise_recommend.core.contact_policy.policy import (
     COMPLAINED,
@@ -27,8 +27,8 @@ from fieldwise_recommend.core.contact_policy.quiet import spans
 from fieldwise_recommend.core.contact_policy.terms import Contact
 from fieldwise_recommend.core.ranking import Ruling
 from fieldwise_recommend.shipped_contacts import NAME, SHIPPED
-from fieldwise_recommend.store import OutcomeRow
-from fieldwise_recommend.store_contacts import DROPPED, ContactRow, ContactStore, PolicyRow, RemarkRow
+from fieldwise_recommend.store.contacts import DROPPED, ContactRow, ContactStore, PolicyRow, RemarkRow
+from fieldwise_recommend.store.decisions import OutcomeRow
 from fieldwise_recommend.zones import zone_of
 from fieldwise_runtime.errors import Aborted, AlreadyExists, InvalidRequest
 from fieldwise_runtime.logs import get_logger
@@ -115,6 +115,13 @@ class Contacts:
         row = ContactRow(inputs.decision, inputs.customer, action.channel, action.family, due, by_rep)
         self._book.add(row.customer, _contact(row), decision=row.decision)
         return row
+
+    def is_over(self, customer: str, action: Action, since: int, moment: int) -> bool:
+        """Whether what was decided of an action since then took place, so that doing it takes what it takes another time."""
+        card = self._book.card(customer, moment)
+        return card is not None and card.is_over(
+            action.channel, action.family, since, moment, by_rep=action.needs_rep
+        )
 
     def release(self, row: ContactRow) -> None:
         """Takes a contact back whose decision was not stored."""

@@ -25,7 +25,7 @@ from fieldwise_recommend.core.ledger import Hold
 from fieldwise_recommend.core.policy import Policy
 from fieldwise_recommend.looking_up import look_up
 from fieldwise_recommend.periods import Period, Periods, period_name
-from fieldwise_recommend.ruling import case_of, complete, hold_of, look_up_supply, rule
+from fieldwise_recommend.ruling import case_of, complete, hold_of, is_done, look_up_supply, rule
 from fieldwise_recommend.situation import (
     chance_of,
     foreign_money,
@@ -33,10 +33,10 @@ from fieldwise_recommend.situation import (
     uneven_columns,
     unusable_scores,
 )
-from fieldwise_recommend.store import AlreadyDecided, DecisionRow, Known, Store
-from fieldwise_recommend.store_contacts import ContactRow, add_contacts
-from fieldwise_recommend.store_experience import add_choices
-from fieldwise_recommend.store_pacing import OpeningStore
+from fieldwise_recommend.store.contacts import ContactRow, add_contacts
+from fieldwise_recommend.store.decisions import AlreadyDecided, DecisionRow, Known, Store
+from fieldwise_recommend.store.experience import add_choices
+from fieldwise_recommend.store.pacing import OpeningStore
 from fieldwise_runtime.errors import Aborted, InvalidRequest, Violation
 
 # So many decisions take a few milliseconds; other calls get their turn in between.
@@ -158,7 +158,7 @@ class Decider:
         complete(inputs, catalogue, self._policy)
         inputs.pacing = period.pacing(inputs.decision_time.seconds)
         self._in_force.sample.see(inputs.customer, case.situation)
-        look_up_supply(inputs, case, period.prices, period.ledger)
+        look_up_supply(inputs, case, period.prices, period.ledger, self._contacts)
         ruling = rule(inputs, case, period.prices, answer.decision, self._policy.currency)
         row = DecisionRow(
             inputs.decision,
@@ -174,7 +174,8 @@ class Decider:
         )
         hold = hold_of(inputs, ruling)
         if hold is not None:
-            hold = period.ledger.reserve(hold)
+            again = is_done(inputs, ruling.chosen.action, period.ledger, self._contacts)
+            hold = period.ledger.reserve(hold, inputs.decision_time.seconds, again=again)
         campaigns = case.offers if self._policy.campaign_control_share else ()
         named = (row.decision_time, row.name, row.customer)
         choice = choice_of(named, case.situation, campaigns, ruling, chance_of(inputs))

@@ -12,7 +12,7 @@ from fieldwise_recommend.core.catalogue import LEAVE_ALONE
 from fieldwise_recommend.core.catalogue_file import INVALID, document_of, parse
 from fieldwise_recommend.core.drafts import Change, Draft, differences, table_of
 from fieldwise_recommend.core.reading import Reading
-from fieldwise_recommend.store_catalogue import CatalogueStore
+from fieldwise_recommend.store.catalogue import CatalogueStore
 from fieldwise_runtime.errors import AlreadyExists, FailedPrecondition, InvalidRequest, NotFound, Violation
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import sqlalchemy as sa
 
 from fieldwise.recommend.v1 import effect_service_pb2 as wire
-from fieldwise_recommend import store_baselines
 from fieldwise_recommend.core.effect.practice import Practice
 from fieldwise_recommend.core.effect.report import FLAGGED_FROM, report_of
 from fieldwise_recommend.core.experience import Experience
 from fieldwise_recommend.effect_message import message_of
 from fieldwise_recommend.experience_reading import connected, read_experience, through
+from fieldwise_recommend.store import baselines as store_baselines
 from fieldwise_runtime.errors import NotFound
 
 _MILLION: Final = 1_000_000.0

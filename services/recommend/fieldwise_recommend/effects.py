@@ -11,7 +11,7 @@ from fieldwise.recommend.v1 import effect_pb2
 from fieldwise.recommend.v1 import effect_service_pb2 as wire
 from fieldwise_executor.executor import Executor
 from fieldwise_recommend.amounts import unusable
-from fieldwise_recommend.store_baselines import BaselineStore, Kept
+from fieldwise_recommend.store.baselines import BaselineStore, Kept
 from fieldwise_runtime.errors import AlreadyExists, InvalidRequest, Violation
 from fieldwise_runtime.fingerprints import fingerprint
 from fieldwise_runtime.logs import get_logger

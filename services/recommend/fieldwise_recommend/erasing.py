@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from fieldwise_recommend.decide import Decider
-from fieldwise_recommend.store import Store
-from fieldwise_recommend.store_contacts import ContactStore
-from fieldwise_recommend.store_experience import ExperienceStore
+from fieldwise_recommend.store.contacts import ContactStore
+from fieldwise_recommend.store.decisions import Store
+from fieldwise_recommend.store.experience import ExperienceStore
 from fieldwise_runtime.scrubbing import scrub
 
 # Of what scrubbing leaves nothing behind.

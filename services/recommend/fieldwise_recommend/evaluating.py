@@ -10,7 +10,7 @@ from fieldwise.recommend.v1 import policy_service_pb2 as wire
 from fieldwise_executor.executor import Executor
 from fieldwise_recommend.catalogue_in_force import InForce
 from fieldwise_recommend.core.offpolicy.steps import condition
-from fieldwise_recommend.store_policies import PolicyStore
+from fieldwise_recommend.store.policies import PolicyStore
 from fieldwise_recommend.training import kept_version
 from fieldwise_rules.faults import RuleRefused
 from fieldwise_runtime.errors import InvalidRequest, Violation

@@ -15,8 +15,9 @@ import numpy as np
 import sqlalchemy as sa
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from fieldwise_recommend import store_experience as store
-from fieldwise_recommend.core.experience import KINDS, Experience, Floats, Ints, campaigns_of
+from fieldwise_recommend.core.arrays import Floats, Ints
+from fieldwise_recommend.core.experience import KINDS, Experience, campaigns_of
+from fieldwise_recommend.store import experience as store
 from fieldwise_runtime import engines
 
 _MILLION: Final = 1_000_000.0

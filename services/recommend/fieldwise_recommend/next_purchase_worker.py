@@ -9,7 +9,7 @@ import numpy as np
 from fieldwise.recommend.v1 import next_purchase_service_pb2 as wire
 from fieldwise_recommend.core.next_purchase.history import history_of
 from fieldwise_recommend.core.next_purchase.shortlist_learning import TooLittleHistoryError, learn
-from fieldwise_recommend.store_next import Learned
+from fieldwise_recommend.store.next import Learned
 
 # Tables of customers by things stay below a hundred megabytes each; weights of thirty inputs want no more.
 _MOST_CUSTOMERS: Final = 10_000

@@ -19,7 +19,7 @@ from fieldwise_recommend.core.next_purchase.shortlist import (
 )
 from fieldwise_recommend.pairing import faults_of
 from fieldwise_recommend.situation import is_withheld
-from fieldwise_recommend.store_next import Learned, NextStore
+from fieldwise_recommend.store.next import Learned, NextStore
 from fieldwise_runtime.errors import FailedPrecondition, InvalidRequest
 from fieldwise_runtime.logs import get_logger
 

@@ -13,7 +13,7 @@ from fieldwise_recommend.catalogue_in_force import InForce
 from fieldwise_recommend.core.pair_rules.book import Rule
 from fieldwise_recommend.core.playbooks.birthday import local_date
 from fieldwise_recommend.situation import is_withheld
-from fieldwise_recommend.store_pairs import PairStore
+from fieldwise_recommend.store.pairs import PairStore
 from fieldwise_recommend.zones import zone_of
 from fieldwise_runtime.errors import FailedPrecondition, InvalidRequest, Violation
 from fieldwise_runtime.logs import get_logger

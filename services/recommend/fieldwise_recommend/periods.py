@@ -17,8 +17,8 @@ from fieldwise_recommend.core.ledger import Ledger
 from fieldwise_recommend.core.pacing import STEP, Opening, budgets_left, factor, time_left
 from fieldwise_recommend.core.situation import Price
 from fieldwise_recommend.situation import prices_of, unusable_prices
-from fieldwise_recommend.store import Store
-from fieldwise_recommend.store_pacing import OpeningStore
+from fieldwise_recommend.store.decisions import Store
+from fieldwise_recommend.store.pacing import OpeningStore
 from fieldwise_runtime.errors import InvalidRequest
 from fieldwise_runtime.logs import get_logger
 

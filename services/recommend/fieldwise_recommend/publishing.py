@@ -19,7 +19,7 @@ from fieldwise_recommend.core.sample import SIZE
 from fieldwise_recommend.core.situation import Situation
 from fieldwise_recommend.drafting import Act
 from fieldwise_recommend.situation import situation_of
-from fieldwise_recommend.store_catalogue import CatalogueStore, Kind, Made, Release
+from fieldwise_recommend.store.catalogue import CatalogueStore, Kind, Made, Release
 from fieldwise_runtime.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound
 from fieldwise_runtime.logs import get_logger
 

@@ -29,7 +29,8 @@ from fieldwise_recommend.situation import (
     unusable_prices,
     unusable_scores,
 )
-from fieldwise_recommend.store import OutcomeRow, Recorded, Store
+from fieldwise_recommend.store.catalogue import CatalogueStore
+from fieldwise_recommend.store.decisions import OutcomeRow, Recorded, Store
 from fieldwise_runtime.errors import InvalidRequest, NotFound, Violation
 
 # The clock of a till may go a minute behind ours; in microseconds.
@@ -44,9 +45,15 @@ class Archive:
     """The decisions made so far."""
 
     def __init__(
-        self, store: Store, catalogue: Catalogue, currency: str, contacts: Contacts | None = None
+        self,
+        store: Store,
+        stored: CatalogueStore,
+        catalogue: Catalogue,
+        currency: str,
+        contacts: Contacts | None = None,
     ) -> None:
         self._store = store
+        self._stored = stored
         self._contacts = contacts
         self._catalogues = {catalogue.version: catalogue}
         self._currency = currency
@@ -132,7 +139,7 @@ class Archive:
     async def _catalogue(self, version: str) -> Catalogue:
         known = self._catalogues.get(version)
         if known is None:
-            body = await self._store.catalogue(version)
+            body = await self._stored.body(version)
             if body is None:
                 remedy = "take a version that decisions were made with"
                 raise InvalidRequest([Violation.of("what_if.catalogue_version", version, remedy)])

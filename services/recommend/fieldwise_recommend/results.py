@@ -15,7 +15,7 @@ from fieldwise.recommend.v1.result_pb2 import (
 from fieldwise_recommend.amounts import unusable
 from fieldwise_recommend.core.choices import FACT_NAMES, FACT_SET
 from fieldwise_recommend.core.results import bits_of
-from fieldwise_recommend.store_experience import ExperienceStore, ResultRow
+from fieldwise_recommend.store.experience import ExperienceStore, ResultRow
 from fieldwise_runtime.errors import InvalidRequest
 from fieldwise_runtime.paging import clamp_page_size, cursor_of, page_token
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from fieldwise.recommend.v1.decision_pb2 import Decision, DecisionInputs
 from fieldwise_recommend.answering import with_redeemed
 from fieldwise_recommend.contact_message import terms_of
-from fieldwise_recommend.core.catalogue import Catalogue
+from fieldwise_recommend.contacting import Contacts
+from fieldwise_recommend.core.catalogue import Action, Catalogue
 from fieldwise_recommend.core.eligibility import Rejection
 from fieldwise_recommend.core.ledger import Hold, Ledger
 from fieldwise_recommend.core.policy import Policy
@@ -40,10 +41,9 @@ def case_of(inputs: DecisionInputs, catalogue: Catalogue, effects: EffectsInForc
 
 
 def complete(inputs: DecisionInputs, catalogue: Catalogue, policy: Policy) -> None:
-    """Writes into the inputs what recommend adds to them, but for the ledger's part; what a caller put there goes."""
+    """Writes into the inputs what recommend adds to them, but for the ledger's part and the pacing; what a caller put there goes."""
     chance = policy.chance(inputs.customer, inputs.decision)
     inputs.catalogue_version = catalogue.version
-    inputs.pacing = policy.pacing
     inputs.exploration = chance.exploration
     inputs.draw = chance.draw
     inputs.control_group = chance.control_group
@@ -58,7 +58,9 @@ def complete(inputs: DecisionInputs, catalogue: Catalogue, policy: Policy) -> No
         inputs.held_out.extend(held_out)
 
 
-def look_up_supply(inputs: DecisionInputs, case: Case, prices: Prices, ledger: Ledger) -> None:
+def look_up_supply(
+    inputs: DecisionInputs, case: Case, prices: Prices, ledger: Ledger, contacts: Contacts
+) -> None:
     """Writes into the inputs what the ledger says of the scarce things that the offers take."""
     taking = [offer for offer in case.offers if offer.uses]
     if not taking or prices is None:
@@ -66,9 +68,22 @@ def look_up_supply(inputs: DecisionInputs, case: Case, prices: Prices, ledger: L
     for resource, left in ledger.shortages((offer.uses for offer in taking), prices).items():
         inputs.scarce.add(resource=resource, left=left)
     customer = inputs.customer
-    held = [offer.action.name for offer in taking if ledger.holds(customer, offer.action.name, offer.uses)]
+    held = [
+        offer.action.name
+        for offer in taking
+        if ledger.holds(customer, offer.action.name, offer.uses)
+        and not is_done(inputs, offer.action, ledger, contacts)
+    ]
     if held:
         inputs.reserved.extend(held)
+
+
+def is_done(inputs: DecisionInputs, action: Action, ledger: Ledger, contacts: Contacts) -> bool:
+    """Whether what is set aside for the customer and the action is used up, because it took place."""
+    since = ledger.since(inputs.customer, action.name)
+    return since is not None and contacts.is_over(
+        inputs.customer, action, since, inputs.decision_time.seconds
+    )
 
 
 def rule(inputs: DecisionInputs, case: Case, prices: Prices, decision: Decision, currency: str) -> Ruling:

@@ -14,7 +14,7 @@ from fieldwise_executor.executor import Executor
 from fieldwise_recommend.catalogue_in_force import InForce
 from fieldwise_recommend.core.policy_learning.effect_table import read
 from fieldwise_recommend.measured_effects import EffectsInForce
-from fieldwise_recommend.store_policies import STATED, Kept, PolicyStore, Release
+from fieldwise_recommend.store.policies import STATED, Kept, PolicyStore, Release
 from fieldwise_runtime.errors import FailedPrecondition, NotFound
 from fieldwise_runtime.fingerprints import fingerprint
 from fieldwise_runtime.logs import get_logger

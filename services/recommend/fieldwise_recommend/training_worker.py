@@ -10,8 +10,9 @@ from typing import Final
 import numpy as np
 
 from fieldwise.recommend.v1 import policy_pb2, policy_service_pb2
+from fieldwise_recommend.core.arrays import Floats
 from fieldwise_recommend.core.catalogue import LEAVE_ALONE
-from fieldwise_recommend.core.offpolicy.choices import Choices, Floats
+from fieldwise_recommend.core.offpolicy.choices import Choices
 from fieldwise_recommend.core.offpolicy.logged import MONEY, Logged, logged
 from fieldwise_recommend.core.policy_learning.effect_table import EffectTable
 from fieldwise_recommend.core.policy_learning.gate import PERSONAL, TREAT_ALL

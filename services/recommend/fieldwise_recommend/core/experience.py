@@ -7,13 +7,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fieldwise_recommend.core.arrays import Bools, Floats, Ints
 from fieldwise_recommend.core.choices import CONTROL
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 DAY: Final = 86_400_000_000
 # Kinds of outcome that reports ask for, as in fieldwise.profile.v1.OutcomeKind.

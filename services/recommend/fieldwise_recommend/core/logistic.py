@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from fieldwise_recommend.core.arrays import Floats
 
 _STEPS: Final = 30
 _ENOUGH: Final = 1e-9

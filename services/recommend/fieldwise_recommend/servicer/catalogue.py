@@ -21,7 +21,7 @@ from fieldwise_recommend.definitions import definition_of, foreign_money, table_
 from fieldwise_recommend.drafting import Act, Drafting
 from fieldwise_recommend.listing import wire_action
 from fieldwise_recommend.publishing import Publication, Publishing
-from fieldwise_recommend.store_catalogue import CatalogueStore, Kind, Release
+from fieldwise_recommend.store.catalogue import CatalogueStore, Kind, Release
 from fieldwise_runtime.errors import NotFound
 from fieldwise_runtime.paging import clamp_page_size, cursor_of, page_token
 

@@ -10,8 +10,9 @@ from typing import Final
 
 import numpy as np
 
+from fieldwise_recommend.core.arrays import Floats, Ints
 from fieldwise_recommend.core.campaigns.response import Response
-from fieldwise_recommend.core.campaigns.standing import NOTHING, Floats, Integers, Standing
+from fieldwise_recommend.core.campaigns.standing import NOTHING, Standing
 
 _RIDGE: Final = 1e-4
 
@@ -34,13 +35,13 @@ class Planned:
         """Expected profit of this week and those after it for each action, shape (n, actions)."""
         return q_values(self.response, self.costs, standing, self._later(standing.week))
 
-    def choose(self, standing: Standing) -> Integers:
+    def choose(self, standing: Standing) -> Ints:
         """The best action where it is worth more than nothing by the caution."""
         found = self.q(standing)
         usual = float((standing.rate * standing.worth).mean())
         found[:, 1:] -= self.caution * usual
         found[~standing.reachable, 1:] = -np.inf
-        best: Integers = found.argmax(axis=1)
+        best: Ints = found.argmax(axis=1)
         return best
 
     def _later(self, week: int) -> Floats | None:

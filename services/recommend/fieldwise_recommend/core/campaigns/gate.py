@@ -8,13 +8,14 @@ from typing import Final
 
 import numpy as np
 
+from fieldwise_recommend.core.arrays import Floats, Ints
 from fieldwise_recommend.core.campaigns.response import Response
-from fieldwise_recommend.core.campaigns.standing import Floats, Integers, Standing
+from fieldwise_recommend.core.campaigns.standing import Standing
 
 # How many spreads of the models a plan must win by.
 _SURE: Final = 1.64
 
-Rule = Callable[[Standing], Integers]
+Rule = Callable[[Standing], Ints]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Gated:
 def cadence(action: int, every: int) -> Rule:
     """The action in every so many weeks, to all who can be reached, from week 0 on."""
 
-    def rule(standing: Standing) -> Integers:
+    def rule(standing: Standing) -> Ints:
         due = action if standing.week % every == 0 else 0
         return np.where(standing.reachable, due, 0)
 

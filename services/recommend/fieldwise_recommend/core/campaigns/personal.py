@@ -9,9 +9,10 @@ from typing import Final
 
 import numpy as np
 
+from fieldwise_recommend.core.arrays import Floats, Ints
 from fieldwise_recommend.core.campaigns.gate import Rule, imagined
 from fieldwise_recommend.core.campaigns.response import Response
-from fieldwise_recommend.core.campaigns.standing import Floats, Integers, Standing
+from fieldwise_recommend.core.campaigns.standing import Standing
 
 _RIDGE: Final = 1e-3
 
@@ -30,13 +31,13 @@ class PersonalCadence:
     ahead: Floats
     caution: float
 
-    def choose(self, standing: Standing) -> Integers:
+    def choose(self, standing: Standing) -> Ints:
         """The action of each customer's own cadence."""
         promised = _terms(standing) @ self.ahead.T
         promised[:, 1:] -= self.caution * float((standing.rate * standing.worth).mean())
         own = promised.argmax(axis=1)
         by_rule = np.stack([rule(standing) for rule in self.rules])
-        chosen: Integers = by_rule[own, np.arange(len(own))]
+        chosen: Ints = by_rule[own, np.arange(len(own))]
         return chosen
 
 

@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from fieldwise_recommend.core.campaigns.standing import NOTHING, Flags, Floats, Integers, Standing
+from fieldwise_recommend.core.arrays import Bools, Floats, Ints
+from fieldwise_recommend.core.campaigns.standing import NOTHING, Standing
 
 # Opting out is rare: a step comes nearer to its log-odds by about one.
 _STEPS: Final = 14
@@ -30,10 +31,10 @@ class Weeks:
     """
 
     before: Standing
-    actions: Integers
-    bought: Flags
-    left: Flags
-    customers: Integers
+    actions: Ints
+    bought: Bools
+    left: Bools
+    customers: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,11 @@ class Response:
     buying: Floats
     leaving: Floats
 
-    def bought(self, standing: Standing, actions: Integers) -> Floats:
+    def bought(self, standing: Standing, actions: Ints) -> Floats:
         """P(buys in the week), shape (n,)."""
         return _chance(_buying_terms(standing, actions, self.count) @ self.buying)
 
-    def left(self, standing: Standing, actions: Integers) -> Floats:
+    def left(self, standing: Standing, actions: Ints) -> Floats:
         """P(opts out in the week); 0 where nothing is done, shape (n,)."""
         chance = _chance(_leaving_terms(standing, actions, self.count) @ self.leaving)
         return np.where((actions != NOTHING) & standing.reachable, chance, 0.0)
@@ -84,7 +85,7 @@ def learned(
     return Response(count, buying, leaving)
 
 
-def _buying_terms(standing: Standing, actions: Integers, count: int) -> Floats:
+def _buying_terms(standing: Standing, actions: Ints, count: int) -> Floats:
     """Usual rate, time since the last purchase and weariness; for each action what it adds, and how that tires."""
     loads = standing.loads(count)
     idle = np.log(standing.idle.astype(np.float64))
@@ -110,7 +111,7 @@ def _terms_of_an_action(standing: Standing) -> int:
     return 1 + (2 + 2 * traits) + 2 * (1 + traits)
 
 
-def _leaving_terms(standing: Standing, actions: Integers, count: int) -> Floats:
+def _leaving_terms(standing: Standing, actions: Ints, count: int) -> Floats:
     loads = standing.loads(count)
     kinds = [(actions == action).astype(np.float64) for action in range(1, count)]
     return np.column_stack([*kinds, *np.log1p(loads).T])

@@ -8,9 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+from fieldwise_recommend.core.arrays import Bools, Floats, Ints
 
 NOTHING: Final = 0
 # Weeks of contacts that are looked back on.
@@ -39,11 +37,11 @@ class Standing:
     rate: Floats
     traits: Floats
     worth: Floats
-    idle: Integers
-    contacts: Integers
-    reachable: Flags
+    idle: Ints
+    contacts: Ints
+    reachable: Bools
 
-    def after(self, actions: Integers, bought: Flags, left: Flags) -> Standing:
+    def after(self, actions: Ints, bought: Bools, left: Bools) -> Standing:
         """A week later."""
         return Standing(
             self.week + 1,

@@ -60,6 +60,16 @@ class Card:
         since = moment - max((cap.days for cap in caps), default=0) * DAY
         return tuple(sorted({each.contact for each in self.entries if each.contact.due > since}))
 
+    def is_over(self, channel: str, action: str, since: int, moment: int, *, by_rep: bool) -> bool:
+        """Whether such a contact took place since then and none is to come.
+
+        What a rep does took place when it is said so; what is sent by itself took place when its time is past.
+        """
+        mine = [each for each in self.entries if each.contact[:2] == (channel, action)]
+        if any(each.state == PLANNED and (by_rep or each.contact.due >= moment) for each in mine):
+            return False
+        return any(each.contact.due >= since and (each.state != PLANNED or not by_rep) for each in mine)
+
     def rests(self, moment: int, rules: Iterable[Suppression]) -> tuple[Rest, ...]:
         """Rests that he is in at a moment, seconds since 1970."""
         found = (self._rest(moment, rule) for rule in rules)

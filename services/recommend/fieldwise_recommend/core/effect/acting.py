@@ -11,11 +11,12 @@ from typing import Final
 
 import numpy as np
 
+from fieldwise_recommend.core.arrays import Bools, Floats
 from fieldwise_recommend.core.catalogue import LEAVE_ALONE
 from fieldwise_recommend.core.effect.chance import FEWEST, weighted
 from fieldwise_recommend.core.effect.comparing import Basis, Comparison, compare
 from fieldwise_recommend.core.effect.intervals import Median, Share, median_of
-from fieldwise_recommend.core.experience import Bools, Experience, Floats
+from fieldwise_recommend.core.experience import Experience
 from fieldwise_recommend.core.logistic import fitted, probability
 from fieldwise_recommend.core.results import BOUGHT
 

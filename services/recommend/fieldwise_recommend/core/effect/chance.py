@@ -12,10 +12,11 @@ from typing import Final
 
 import numpy as np
 
+from fieldwise_recommend.core.arrays import Bools, Floats, Ints
 from fieldwise_recommend.core.catalogue import LEAVE_ALONE
 from fieldwise_recommend.core.effect.comparing import Basis, Comparison
 from fieldwise_recommend.core.effect.intervals import always_valid, fixed, smallest_detectable
-from fieldwise_recommend.core.experience import Bools, Experience, Floats, Ints
+from fieldwise_recommend.core.experience import Experience
 
 # So many decisions, weights taken into account, must speak for the action and for leave alone each.
 FEWEST: Final = 50.0

@@ -7,8 +7,9 @@ from typing import Final
 
 import numpy as np
 
+from fieldwise_recommend.core.arrays import Bools, Ints
 from fieldwise_recommend.core.effect.intervals import Share
-from fieldwise_recommend.core.experience import DAY, Bools, Experience, Ints
+from fieldwise_recommend.core.experience import DAY, Experience
 from fieldwise_recommend.core.results import BOUGHT
 
 # Each window of a cohort is a line of the report: later ones are left out.

@@ -13,13 +13,13 @@ from typing import Final
 
 import numpy as np
 
+from fieldwise_recommend.core.arrays import Bools, Floats
 from fieldwise_recommend.core.effect.intervals import (
     Interval,
     always_valid,
     fixed,
     smallest_detectable,
 )
-from fieldwise_recommend.core.experience import Bools, Floats
 
 # Below so many customers in a group, or so few who differ from 0 at all, the normal approximation says nothing.
 FEWEST: Final = 100

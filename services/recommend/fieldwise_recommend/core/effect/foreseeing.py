@@ -10,11 +10,12 @@ from typing import Final
 
 import numpy as np
 
+from fieldwise_recommend.core.arrays import Bools, Floats
 from fieldwise_recommend.core.effect.acting import recommended
 from fieldwise_recommend.core.effect.comparing import Comparison, compare
 from fieldwise_recommend.core.effect.intervals import Share
 from fieldwise_recommend.core.effect.units import Customers
-from fieldwise_recommend.core.experience import Bools, Experience, Floats
+from fieldwise_recommend.core.experience import Experience
 from fieldwise_recommend.core.results import BOUGHT, BOUGHT_7, BOUGHT_14
 
 BINS: Final = 10

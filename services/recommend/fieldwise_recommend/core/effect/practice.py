@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fieldwise_recommend.core.arrays import Bools, Floats
 from fieldwise_recommend.core.effect.comparing import Basis, Comparison, compare
 from fieldwise_recommend.core.effect.intervals import Median, median_of
 from fieldwise_recommend.core.effect.units import Customers
-from fieldwise_recommend.core.experience import Bools, Experience, Floats
+from fieldwise_recommend.core.experience import Experience
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from fieldwise_recommend.core.arrays import Bools
 from fieldwise_recommend.core.catalogue import LEAVE_ALONE
 from fieldwise_recommend.core.effect.acting import Acting, acting_of
 from fieldwise_recommend.core.effect.chance import by_chance
@@ -16,7 +17,7 @@ from fieldwise_recommend.core.effect.foreseeing import Churn, Reliability, churn
 from fieldwise_recommend.core.effect.intervals import Share
 from fieldwise_recommend.core.effect.practice import Against, Practice, against
 from fieldwise_recommend.core.effect.units import Customers, customers_of
-from fieldwise_recommend.core.experience import Bools, Experience
+from fieldwise_recommend.core.experience import Experience
 
 FLAGGED_FROM: Final = 0.5
 # Groups drawn by hash must be measured alike; a difference of shares beyond this is told.

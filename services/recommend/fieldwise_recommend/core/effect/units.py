@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fieldwise_recommend.core.experience import Bools, Experience, Floats, Ints
+from fieldwise_recommend.core.arrays import Bools, Floats, Ints
+from fieldwise_recommend.core.experience import Experience
 from fieldwise_recommend.core.results import BOUGHT, HAD_BOUGHT, SILENT, WAS_SILENT
 
 

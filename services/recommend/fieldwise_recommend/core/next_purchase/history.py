@@ -8,7 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from fieldwise_recommend.core.arrays import Ints
+
 Table = NDArray[np.float32]
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fieldwise_recommend.core.arrays import Bools, Floats, Ints
 from fieldwise_recommend.core.logistic import fitted
-from fieldwise_recommend.core.next_purchase.history import History, Ints, Table
+from fieldwise_recommend.core.next_purchase.history import History, Table
 from fieldwise_recommend.core.next_purchase.likeness import ease, neighbours, together
 from fieldwise_recommend.core.next_purchase.shortlist import (
     PLAIN_INPUTS,
@@ -25,9 +25,6 @@ from fieldwise_recommend.core.next_purchase.shortlist import (
     plain_inputs,
     repeat_inputs,
 )
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 # Cases that a regression needs of each kind.
 LEAST_CASES: Final = 100
@@ -143,7 +140,7 @@ def seen(history: History, things: Things, day: int, sight: Sight) -> tuple[Case
     return repeats, Cases(whose, what, np.stack(inputs, axis=1))
 
 
-def _finds(bought: Flags, share: Floats, most: int) -> tuple[Ints, Ints]:
+def _finds(bought: Bools, share: Floats, most: int) -> tuple[Ints, Ints]:
     """The most popular things that each customer never bought."""
     order = np.argsort(-share, kind="stable")
     new = ~bought[:, order]
@@ -193,24 +190,24 @@ def _spoken(things: Things, discovery: list[float]) -> tuple[Table, Table, Table
     )
 
 
-def _window(history: History, cutoff: int, sight: Sight) -> list[tuple[Floats, Flags]]:
+def _window(history: History, cutoff: int, sight: Sight) -> list[tuple[Floats, Bools]]:
     """Inputs and labels of repeats and of discoveries, of everybody who had bought anything by then."""
     bought = history.between(cutoff, cutoff + WINDOW_DAYS).table() > 0
     there = history.before(cutoff).trips > 0
-    found: list[tuple[Floats, Flags]] = []
+    found: list[tuple[Floats, Bools]] = []
     for cases in seen(history, things_at(history, cutoff), cutoff, sight):
         mine = there[cases.customer]
         found.append((cases.inputs[mine], bought[cases.customer[mine], cases.thing[mine]]))
     return found
 
 
-def _weights(parts: list[tuple[Floats, Flags]]) -> list[float]:
+def _weights(parts: list[tuple[Floats, Bools]]) -> list[float]:
     inputs = np.concatenate([part for part, _ in parts])
     labels = np.concatenate([part for _, part in parts]).astype(np.float64)
     return logistic(inputs, labels)
 
 
-def _fit(newest: tuple[Floats, Flags], earlier: list[tuple[Floats, Flags]]) -> Fit:
+def _fit(newest: tuple[Floats, Bools], earlier: list[tuple[Floats, Bools]]) -> Fit:
     inputs, labels = newest
     if not len(labels) or not any(len(part) for _, part in earlier):
         return Fit(0.0, 0.0)

@@ -6,13 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fieldwise_recommend.core.arrays import Bools, Floats, Ints
 from fieldwise_runtime.errors import InvalidRequest, Violation
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 # Probabilities of one decision may miss 1 by their rounding.
 _ROUNDING: Final = 1e-6
@@ -34,10 +30,10 @@ class Choices:
     """
 
     rewards: Floats
-    actions: Integers
+    actions: Ints
     logged: Floats
     facts: Floats
-    customers: Integers
+    customers: Ints
 
     def __post_init__(self) -> None:
         faults = [*_shape_faults(self)]
@@ -52,7 +48,7 @@ class Choices:
         made: Floats = self.logged[np.arange(len(self.actions)), self.actions]
         return made
 
-    def taken(self, rows: Flags) -> Choices:
+    def taken(self, rows: Bools) -> Choices:
         """The choices of these rows only."""
         return Choices(
             self.rewards[rows], self.actions[rows], self.logged[rows], self.facts[rows], self.customers[rows]
@@ -97,3 +93,11 @@ def _value_faults(choices: Choices) -> list[Violation]:
         remedy = "a choice that was made had a probability above 0; check how the log was joined"
         found.append(Violation.of("logged", f"{int((choices.propensities <= 0.0).sum())} choices", remedy))
     return found
+
+
+def folds(customers: Ints, count: int, seed: tuple[int, ...]) -> Ints:
+    """A fold for each row, even in customers; all rows of a customer are in one."""
+    distinct, position = np.unique(customers, return_inverse=True)
+    drawn = np.random.default_rng(seed).permutation(len(distinct)) % count
+    fold: Ints = drawn[position]
+    return fold

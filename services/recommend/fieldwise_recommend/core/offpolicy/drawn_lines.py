@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from fieldwise_recommend.core.offpolicy.choices import Floats, Integers
+from fieldwise_recommend.core.arrays import Floats, Ints
 
 # The common level is as free as it can be while the system stays solvable.
 _FREE: Final = 1e-3
@@ -72,7 +72,7 @@ class DrawnLines:
 
 
 def learned(
-    lines: Floats, actions: Integers, outcomes: Floats, count: int, groups: Integers, yes_or_no: bool
+    lines: Floats, actions: Ints, outcomes: Floats, count: int, groups: Ints, yes_or_no: bool
 ) -> DrawnLines:
     """Fits all, pulls included.
 
@@ -102,7 +102,7 @@ def learned(
     return DrawnLines(yes_or_no, coefficients, pulls, common, noise, solved)
 
 
-def refitted(like: DrawnLines, lines: Floats, actions: Integers, outcomes: Floats) -> Floats:
+def refitted(like: DrawnLines, lines: Floats, actions: Ints, outcomes: Floats) -> Floats:
     """Coefficients from some of the rows, drawn as all of them are, shape (actions, terms)."""
     count = len(like.coefficients)
     if not like.yes_or_no:
@@ -124,7 +124,7 @@ def chance(odds: Floats) -> Floats:
 
 
 def moments_of(
-    lines: Floats, actions: Integers, outcomes: Floats, count: int, weight: Floats | None = None
+    lines: Floats, actions: Ints, outcomes: Floats, count: int, weight: Floats | None = None
 ) -> Moments:
     """One for each action; rows count by ``weight``, shape (n,)."""
     width = lines.shape[1]
@@ -147,9 +147,7 @@ def _level(outcomes: Floats, count: int, terms: int, yes_or_no: bool) -> Floats:
     return coefficients
 
 
-def _working(
-    lines: Floats, actions: Integers, happened: Floats, coefficients: Floats, bounded: bool
-) -> Moments:
+def _working(lines: Floats, actions: Ints, happened: Floats, coefficients: Floats, bounded: bool) -> Moments:
     """Moments of a step of log-odds: weighted squares; ``bounded`` takes the curvature that no point exceeds."""
     odds = np.einsum("ij,ij->i", lines, coefficients[actions])
     probability = chance(odds)
@@ -175,7 +173,7 @@ def _solved(moments: Moments, pulls: Floats, common: Floats) -> _Solved:
 
 
 def _pulls(
-    solved: _Solved, pulls: Floats, common: Floats, groups: Integers, noise: float, unit: float
+    solved: _Solved, pulls: Floats, common: Floats, groups: Ints, noise: float, unit: float
 ) -> tuple[Floats, Floats]:
     """From how far coefficients lie from 0, counting those that the data tells of; one more of ``unit`` keeps few from running off."""
     own_variance = np.einsum("aii->ai", solved.inverse) + np.einsum(

@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from fieldwise_recommend.core.offpolicy.choices import Choices, Floats
+from fieldwise_recommend.core.arrays import Floats
+from fieldwise_recommend.core.offpolicy.choices import Choices
 from fieldwise_recommend.core.offpolicy.intervals import standard_error
 from fieldwise_recommend.core.offpolicy.outcome_model import OutcomeModel
 from fieldwise_recommend.core.offpolicy.reach import Reach

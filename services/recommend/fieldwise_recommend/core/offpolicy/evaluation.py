@@ -9,7 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from fieldwise_recommend.core.offpolicy.choices import Choices, Floats
+from fieldwise_recommend.core.arrays import Floats
+from fieldwise_recommend.core.offpolicy.choices import Choices
 from fieldwise_recommend.core.offpolicy.estimators import DR, Valued, Weighed, gain, valued
 from fieldwise_recommend.core.offpolicy.intervals import Estimate, interval, standard_error
 from fieldwise_recommend.core.offpolicy.outcome_model import outcome_model

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
-from fieldwise_recommend.core.offpolicy.choices import Floats, Integers
+from fieldwise_recommend.core.arrays import Floats, Ints
 
 _FEWEST_CUSTOMERS: Final = 2
 _CLOSE: Final = 10
@@ -30,7 +30,7 @@ class Estimate:
         return max(self.value - self.low, self.high - self.value)
 
 
-def standard_error(deviations: Floats, customers: Integers) -> float:
+def standard_error(deviations: Floats, customers: Ints) -> float:
     """The error of a mean from what each row moves it by (its influence), rows of one customer taken together."""
     first = customers.min()
     # Codes lie close together as a rule, and need no sorting then.

@@ -8,9 +8,10 @@ from typing import Final
 
 import numpy as np
 
+from fieldwise_recommend.core.arrays import Floats
 from fieldwise_recommend.core.catalogue import LEAVE_ALONE
 from fieldwise_recommend.core.experience import Experience
-from fieldwise_recommend.core.offpolicy.choices import Choices, Floats
+from fieldwise_recommend.core.offpolicy.choices import Choices
 from fieldwise_recommend.core.offpolicy.policies import Menu
 from fieldwise_recommend.core.results import BOUGHT
 

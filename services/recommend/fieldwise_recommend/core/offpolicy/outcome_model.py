@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from fieldwise_recommend.core.offpolicy.choices import Choices, Flags, Floats, Integers
+from fieldwise_recommend.core.arrays import Bools, Floats, Ints
+from fieldwise_recommend.core.offpolicy.choices import Choices, folds
 from fieldwise_recommend.core.offpolicy.drawn_lines import DrawnLines, chance, learned, refitted
 
 FOLDS: Final = 5
@@ -69,9 +70,9 @@ def outcome_model(choices: Choices, seed: int = 0) -> OutcomeModel:
     all_groups = np.append(groups, _READINESS)
     whole = learned(lines[sample], actions[sample], rewards[sample], count, all_groups, yes_or_no)
     expected = np.empty((len(terms), count))
-    fold_of = _folds(choices.customers, seed)
+    fold_of = folds(choices.customers, FOLDS, (seed,))
     for fold in range(FOLDS):
-        mine: Flags = fold_of == fold
+        mine: Bools = fold_of == fold
         others = sample & ~mine
         if mine.any():
             coefficients = refitted(whole, lines[others], actions[others], rewards[others])
@@ -79,7 +80,7 @@ def outcome_model(choices: Choices, seed: int = 0) -> OutcomeModel:
     return OutcomeModel(expected.clip(rewards.min(), rewards.max()), terms, readiness, whole)
 
 
-def _sample(rows: int, seed: int) -> Flags:
+def _sample(rows: int, seed: int) -> Bools:
     taken = np.zeros(rows, dtype=np.bool_)
     taken[np.random.default_rng((71, seed)).permutation(rows)[:_MOST_ROWS]] = True
     return taken
@@ -90,7 +91,7 @@ def _expected(coefficients: Floats, terms: Floats, readiness: Floats, yes_or_no:
     return chance(found) if yes_or_no else found
 
 
-def _terms(facts: Floats) -> tuple[Floats, Integers]:
+def _terms(facts: Floats) -> tuple[Floats, Ints]:
     """A column of ones, facts, and products of each with itself and the others; the group of each column."""
     straight = _standardised(facts)
     width = facts.shape[1]
@@ -122,11 +123,3 @@ def _readiness(choices: Choices) -> Floats:
         found[possible] = (seen - seen.mean()) / spread
         found[~possible] = found.min()
     return found
-
-
-def _folds(customers: Integers, seed: int) -> Integers:
-    """A fold for each row; all rows of a customer are in one."""
-    distinct, position = np.unique(customers, return_inverse=True)
-    drawn = np.random.default_rng(seed).permutation(len(distinct)) % FOLDS
-    fold: Integers = drawn[position]
-    return fold

@@ -10,8 +10,8 @@ from typing import Final
 
 import numpy as np
 
+from fieldwise_recommend.core.arrays import Bools, Floats, Ints
 from fieldwise_recommend.core.catalogue import LEAVE_ALONE
-from fieldwise_recommend.core.offpolicy.choices import Flags, Floats, Integers
 from fieldwise_recommend.core.offpolicy.steps import NAMES, Step
 from fieldwise_recommend.core.policy_learning.effect_table import EffectTable, Question
 from fieldwise_rules.compiler import Rule
@@ -31,11 +31,11 @@ class Menu:
     """
 
     actions: Sequence[str]
-    open: Integers
+    open: Ints
     open_sets: Sequence[Collection[str]]
     facts: Mapping[str, Floats]
 
-    def could(self, action: str) -> Flags:
+    def could(self, action: str) -> Bools:
         """Where the action could be chosen, shape (n,)."""
         holds = np.array([action in each for each in self.open_sets], dtype=np.bool_)
         return holds[self.open]
@@ -57,7 +57,7 @@ class Followed:
 
 
 # An action, and the rows that want it, of those asked about.
-_Wish = tuple[str, Callable[[Flags], Flags]]
+_Wish = tuple[str, Callable[[Bools], Bools]]
 
 
 def followed(steps: Sequence[Step], menu: Menu) -> Followed:
@@ -103,7 +103,7 @@ def _following(wishes: Iterable[_Wish], menu: Menu) -> Followed:
     return Followed(target, float(missed.mean()), never)
 
 
-def _segments(table: EffectTable, menu: Menu) -> Integers:
+def _segments(table: EffectTable, menu: Menu) -> Ints:
     """The segment of each decision's customer, as `EffectTable.of` finds it."""
     if not table.questions:
         return np.zeros(len(menu.open), dtype=np.int64)
@@ -111,14 +111,14 @@ def _segments(table: EffectTable, menu: Menu) -> Integers:
     return np.where(first, np.where(if_yes, 0, 1), np.where(if_no, 2, 3))
 
 
-def _answers(question: Question, menu: Menu) -> Flags:
+def _answers(question: Question, menu: Menu) -> Bools:
     known = menu.facts.get(question.fact)
     return (
         np.zeros(len(menu.open), dtype=np.bool_) if known is None else known <= question.limit
     )  # NaN is not
 
 
-def _fall_back(chosen: Integers, menu: Menu) -> None:
+def _fall_back(chosen: Ints, menu: Menu) -> None:
     places = {name: place for place, name in enumerate(menu.actions)}
     rest = np.array([places[_least(each)] for each in menu.open_sets])
     chosen[chosen < 0] = rest[menu.open][chosen < 0]
@@ -128,7 +128,7 @@ def _least(open_set: Collection[str]) -> str:
     return LEAVE_ALONE if LEAVE_ALONE in open_set else next(iter(open_set), LEAVE_ALONE)
 
 
-def _holds(rule: Rule | None, facts: Mapping[str, Floats], asked: Flags) -> Flags:
+def _holds(rule: Rule | None, facts: Mapping[str, Floats], asked: Bools) -> Bools:
     if rule is None:
         return asked.copy()
     holds = np.zeros(len(asked), dtype=np.bool_)

@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from fieldwise_recommend.core.offpolicy.choices import Choices, Flags, Floats, Integers
+from fieldwise_recommend.core.arrays import Bools, Floats, Ints
+from fieldwise_recommend.core.offpolicy.choices import Choices
 
 # A single row may stand for at most this share of all rows; the share is chosen among these.
 _LARGEST_SHARES: Final = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
@@ -29,7 +30,7 @@ class Reach:
     """
 
     ratio: Floats
-    inside: Flags
+    inside: Bools
     beyond: float
     lowest: float
     highest: float
@@ -97,7 +98,7 @@ def reach(choices: Choices, target: Floats, expected: Floats, spread: Floats) ->
     return Reach(dense, inside, float(beyond[best]), lowest, max(highest, lowest))
 
 
-def _from_the_last(after: Integers, amounts: Floats, count: int) -> Floats:
+def _from_the_last(after: Ints, amounts: Floats, count: int) -> Floats:
     """For each of ``count`` falling lines the sum of amounts whose ``after`` is beyond its place, shape (count,)."""
     sums = np.bincount(after, weights=amounts, minlength=count + 1)
     return np.cumsum(sums[::-1])[::-1][1:].astype(np.float64)

@@ -12,8 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from fieldwise_recommend.core.arrays import Floats, Ints
 
 # Above it, a table of all pairs would take more than a hundred megabytes.
 MOST_THINGS: Final = 4_000

@@ -7,15 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fieldwise_recommend.core.arrays import Floats, Ints
 from fieldwise_recommend.core.pair_rules.book import Rule
-from fieldwise_recommend.core.pair_rules.counting import Counts, Ints, counted
-from fieldwise_recommend.core.pair_rules.significance import (
-    Floats,
-    believed,
-    lift_interval,
-    sized_tail,
-    upper_tail,
-)
+from fieldwise_recommend.core.pair_rules.counting import Counts, counted
+from fieldwise_recommend.core.pair_rules.significance import believed, lift_interval, sized_tail, upper_tail
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammainc, gammaln
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from fieldwise_recommend.core.arrays import Floats, Ints
 
 # Two-sided 95 %.
 _SURE: Final = 1.959963984540054

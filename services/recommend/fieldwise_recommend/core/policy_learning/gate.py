@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
-from fieldwise_recommend.core.offpolicy.choices import Floats, Integers
+from fieldwise_recommend.core.arrays import Floats, Ints
 from fieldwise_recommend.core.offpolicy.intervals import standard_error
 from fieldwise_recommend.core.uplift.contrasts import NOTHING, Scores
 
@@ -19,7 +19,6 @@ SIMPLE_RULE: Final = "SIMPLE_RULE"
 TREAT_ALL: Final = "TREAT_ALL"
 TREAT_NONE: Final = "TREAT_NONE"
 NOT_ENOUGH_EVIDENCE: Final = "NOT_ENOUGH_EVIDENCE"
-VERDICTS: Final = (PERSONAL, SIMPLE_RULE, TREAT_ALL, TREAT_NONE, NOT_ENOUGH_EVIDENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Verdict:
     """What is let out.
 
     Args:
-        verdict: One of VERDICTS.
+        verdict: What can be said: one of the words above.
         action: Column of the constant action that is best, or NOTHING.
         rule: Name of the simple rule that is let out; empty without one.
         average: What each action adds to doing nothing, on average over all decisions, in the order of the columns.
@@ -53,8 +52,8 @@ class Verdict:
 
 def verdict_of(
     known: Scores,
-    learned: Integers,
-    rules: Mapping[str, Integers],
+    learned: Ints,
+    rules: Mapping[str, Ints],
     confidence: float = 0.95,
     family: float = 0.9,
 ) -> Verdict:
@@ -94,12 +93,12 @@ def _constant(best: int, average: tuple[Bounded, ...]) -> tuple[str, int]:
     return (TREAT_NONE if surely else NOT_ENOUGH_EVIDENCE), NOTHING
 
 
-def constant(known: Scores, action: int) -> Integers:
+def constant(known: Scores, action: int) -> Ints:
     """An action wherever it is open, nothing elsewhere."""
     return np.where(known.open[:, action], action, NOTHING)
 
 
-def gain(known: Scores, chosen: Integers, other: Integers, confidence: float) -> Bounded:
+def gain(known: Scores, chosen: Ints, other: Ints, confidence: float) -> Bounded:
     """What one way of choosing brings beyond another on the same decisions, rows of one customer taken together."""
     rows = np.arange(len(chosen))
     apart: Floats = known.values[rows, chosen] - known.values[rows, other]
@@ -109,5 +108,5 @@ def gain(known: Scores, chosen: Integers, other: Integers, confidence: float) ->
     return Bounded(value, error, value - reach, value + reach)
 
 
-def _beats(known: Scores, chosen: Integers, rungs: list[Integers], confidence: float) -> bool:
+def _beats(known: Scores, chosen: Ints, rungs: list[Ints], confidence: float) -> bool:
     return all(gain(known, chosen, rung, confidence).low > 0.0 for rung in rungs)

@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from fieldwise_recommend.core.offpolicy.choices import Floats, Integers
+from fieldwise_recommend.core.arrays import Floats, Ints
+from fieldwise_recommend.core.offpolicy.choices import folds
 from fieldwise_recommend.core.policy_learning.gate import (
     NOT_ENOUGH_EVIDENCE,
     PERSONAL,
@@ -18,12 +19,12 @@ from fieldwise_recommend.core.policy_learning.gate import (
     verdict_of,
 )
 from fieldwise_recommend.core.policy_learning.segments import Segments, segments
-from fieldwise_recommend.core.uplift.contrasts import NOTHING, Scores, folds
+from fieldwise_recommend.core.uplift.contrasts import NOTHING, Scores
 from fieldwise_recommend.core.uplift.effects import effects
 from fieldwise_recommend.core.uplift.learners import straight
 
 # Facts, shape (n, facts), to the column of the action, shape (n,).
-Rule = Callable[[Floats], Integers]
+Rule = Callable[[Floats], Ints]
 # Said after each part: its share of the whole.
 Progress = Callable[[float], None]
 
@@ -44,7 +45,7 @@ class Trained:
     table: Segments | None
     rules: Mapping[str, Rule]
 
-    def chosen(self, facts: Floats) -> Integers:
+    def chosen(self, facts: Floats) -> Ints:
         """Column of the action of each customer, shape (n,)."""
         said = self.verdict
         if said.verdict == PERSONAL and self.table is not None:
@@ -70,7 +71,7 @@ def train(
         rules: Rules by hand that it has to beat, by name; targeting the likeliest half is always among them.
     """
     by_hand = dict(rules or {})
-    fold = folds(known.customers, _FOLDS, seed)
+    fold = folds(known.customers, _FOLDS, (53, seed))
     learned = np.full(len(known.values), NOTHING)
     ruled = {name: np.full(len(known.values), NOTHING) for name in (LIKELIEST, *by_hand)}
     for each in range(_FOLDS):
@@ -101,12 +102,12 @@ def _likeliest(known: Scores) -> Rule:
     scored = straight(known.facts[seen], known.values[seen, action])
     least = float(np.median(scored(known.facts[seen])))
 
-    def rule(facts: Floats) -> Integers:
+    def rule(facts: Floats) -> Ints:
         return np.where(scored(facts) > least, action, NOTHING)
 
     return rule
 
 
-def _open(known: Scores, chosen: Integers) -> Integers:
+def _open(known: Scores, chosen: Ints) -> Ints:
     rows = np.arange(len(chosen))
     return np.where(known.open[rows, chosen], chosen, NOTHING)

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
-from fieldwise_recommend.core.offpolicy.choices import Floats, Integers
+from fieldwise_recommend.core.arrays import Floats, Ints
 from fieldwise_recommend.core.offpolicy.intervals import standard_error
 from fieldwise_recommend.core.policy_learning.effect_table import EffectTable, Measured, Question
 from fieldwise_recommend.core.policy_learning.segments import Segments
@@ -60,7 +60,7 @@ def measured(
 
 
 def _by_segment(
-    added: Floats, customers: Integers, segment: Integers, count: int, average: float, error: float
+    added: Floats, customers: Ints, segment: Ints, count: int, average: float, error: float
 ) -> list[tuple[float, float]]:
     """Mean and error of each segment, drawn to the average."""
     own = [(average, error)] * count

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from fieldwise_recommend.core.offpolicy.choices import Flags, Floats, Integers
+from fieldwise_recommend.core.arrays import Bools, Floats, Ints
 
 _CUTS: Final = 12
 
@@ -19,8 +19,8 @@ class Split:
     fact: int
     limit: float
 
-    def holds(self, facts: Floats) -> Flags:
-        found: Flags = facts[:, self.fact] <= self.limit  # NaN is not
+    def holds(self, facts: Floats) -> Bools:
+        found: Bools = facts[:, self.fact] <= self.limit  # NaN is not
         return found
 
 
@@ -37,13 +37,13 @@ class Segments:
     if_no: Split
     actions: tuple[int, int, int, int]
 
-    def of(self, facts: Floats) -> Integers:
+    def of(self, facts: Floats) -> Ints:
         """The segment of each customer, 0 to 3, shape (n,)."""
         yes = self.first.holds(facts)
         inner = np.where(yes, self.if_yes.holds(facts), self.if_no.holds(facts))
         return np.where(yes, 0, 2) + np.where(inner, 0, 1)
 
-    def chosen(self, facts: Floats) -> Integers:
+    def chosen(self, facts: Floats) -> Ints:
         """Column of the action of each customer, shape (n,)."""
         return np.asarray(self.actions)[self.of(facts)]
 

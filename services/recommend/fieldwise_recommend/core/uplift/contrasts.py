@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from fieldwise_recommend.core.offpolicy.choices import Choices, Flags, Floats, Integers
+from fieldwise_recommend.core.arrays import Bools, Floats, Ints
+from fieldwise_recommend.core.offpolicy.choices import Choices
 from fieldwise_recommend.core.offpolicy.outcome_model import outcome_model
 
 # The column of doing nothing.
@@ -27,11 +28,11 @@ class Scores:
     """
 
     values: Floats
-    open: Flags
+    open: Bools
     facts: Floats
-    customers: Integers
+    customers: Ints
 
-    def at(self, rows: Flags | Integers) -> Scores:
+    def at(self, rows: Bools | Ints) -> Scores:
         """Some of the rows."""
         return Scores(self.values[rows], self.open[rows], self.facts[rows], self.customers[rows])
 
@@ -58,11 +59,3 @@ def scores(choices: Choices, costs: Floats, seed: int = 0) -> Scores:
     values = expected - costs
     values[rows, choices.actions] += beyond / choices.propensities
     return Scores(values, choices.logged > 0.0, choices.facts, choices.customers)
-
-
-def folds(customers: Integers, count: int, seed: int) -> Integers:
-    """A fold for each row, even in customers; all rows of a customer are in one."""
-    distinct, position = np.unique(customers, return_inverse=True)
-    drawn = np.random.default_rng((53, seed)).permutation(len(distinct)) % count
-    fold: Integers = drawn[position]
-    return fold

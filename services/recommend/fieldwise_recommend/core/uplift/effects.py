@@ -9,8 +9,9 @@ from typing import Final
 import numpy as np
 from scipy.optimize import nnls
 
-from fieldwise_recommend.core.offpolicy.choices import Floats, Integers
-from fieldwise_recommend.core.uplift.contrasts import NOTHING, Scores, folds
+from fieldwise_recommend.core.arrays import Floats, Ints
+from fieldwise_recommend.core.offpolicy.choices import folds
+from fieldwise_recommend.core.uplift.contrasts import NOTHING, Scores
 from fieldwise_recommend.core.uplift.learners import LEARNERS, Learned, Learner
 
 _FOLDS: Final = 3
@@ -58,7 +59,7 @@ def effects(known: Scores, seed: int = 0, learners: Sequence[Learner] = LEARNERS
     contrasts) are what the answers have earned there. Where nothing is to be found they are near 0, and everybody gets the average.
     """
     contrasts = known.contrasts
-    fold = folds(known.customers, _FOLDS, seed)
+    fold = folds(known.customers, _FOLDS, (53, seed))
     found = [Added(0.0, 0.0, ())]
     for action in range(NOTHING + 1, contrasts.shape[1]):
         seen = np.isfinite(contrasts[:, action])
@@ -66,7 +67,7 @@ def effects(known: Scores, seed: int = 0, learners: Sequence[Learner] = LEARNERS
     return Effects(tuple(found))
 
 
-def _added(facts: Floats, contrasts: Floats, fold: Integers, learners: Sequence[Learner], seed: int) -> Added:
+def _added(facts: Floats, contrasts: Floats, fold: Ints, learners: Sequence[Learner], seed: int) -> Added:
     if not len(contrasts):
         return Added(-np.inf, np.inf, ())
     average = float(contrasts.mean())

@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-from fieldwise_recommend.core.offpolicy.choices import Floats
+from fieldwise_recommend.core.arrays import Floats
 
 # What a learner has learned: facts, shape (n, facts), to added reward, shape (n,).
 Learned = Callable[[Floats], Floats]

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from fieldwise_recommend.core.arrays import Floats
 from fieldwise_recommend.core.logistic import fitted
-from fieldwise_recommend.core.offpolicy.choices import Floats
 from fieldwise_recommend.core.uplift.learners import Learned, Scale
 
 # Rows of a spread of 1 that the pull towards 0 is worth.

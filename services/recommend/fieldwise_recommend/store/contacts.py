@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from fieldwise_recommend.store import decisions, outcomes
+from fieldwise_recommend.store.decisions import decisions, outcomes
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.scrubbing import zeroing
 

@@ -307,11 +307,6 @@ class Store:
 
         return await self._database.write(work)
 
-    async def catalogue(self, version: str) -> bytes | None:
-        """A catalogue of the past."""
-        query = sa.select(catalogues.c.body).where(catalogues.c.version == version)
-        return await self._database.read(lambda connection: connection.execute(query).scalar_one_or_none())
-
 
 def _emptied(connection: sa.Connection, names: Sequence[str]) -> int:
     emptied = sa.update(decisions).where(decisions.c.name.in_(names))

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from fieldwise_recommend.core.answers import AnswerBook, Count, Sent
 from fieldwise_recommend.core.contact_policy.book import ANSWERED
-from fieldwise_recommend.store import outcomes
-from fieldwise_recommend.store_contacts import DROPPED, contacts
+from fieldwise_recommend.store.contacts import DROPPED, contacts
+from fieldwise_recommend.store.decisions import outcomes
 from fieldwise_runtime.database import Database
 
 _metadata: Final = sa.MetaData()

@@ -8,9 +8,9 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
-from fieldwise_recommend import store_baselines
 from fieldwise_recommend.core.choices import Choice
-from fieldwise_recommend.store import outcomes
+from fieldwise_recommend.store import baselines as store_baselines
+from fieldwise_recommend.store.decisions import outcomes
 from fieldwise_runtime.database import Database, upsert
 from fieldwise_runtime.scrubbing import zeroing
 

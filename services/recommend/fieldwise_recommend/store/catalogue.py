@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from fieldwise_recommend.core.catalogue_writing import written
 from fieldwise_recommend.core.drafts import Change, Draft, State
-from fieldwise_recommend.store import catalogues, decisions
-from fieldwise_recommend.store_experience import choices
+from fieldwise_recommend.store.decisions import catalogues, decisions
+from fieldwise_recommend.store.experience import choices
 from fieldwise_runtime.database import Database, upsert
 
 _metadata: Final = sa.MetaData()

@@ -1,0 +1,1 @@
+"""Tables and statements, one subject a file; each returns core values or plain rows."""
