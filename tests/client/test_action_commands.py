@@ -122,7 +122,7 @@ def test_an_action_is_shown_with_its_rules_and_its_versions_with_what_changed(
     for word in (
         "mail (letterbox)",
         "eligibility: purchase_days >= 3",
-        "lift 0.04",
+        "4.0% of those who would not buy",
         "assumed",
         "0123456789ab",
     ):

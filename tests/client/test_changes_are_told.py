@@ -101,6 +101,16 @@ def test_a_decision_tells_what_would_change_it() -> None:
     assert "· call-check-in: 0.31 less." in text
 
 
+def test_what_kept_all_actions_away_is_told_once() -> None:
+    message = Decision(name="decisions/1", customer="customers/1", chosen_action="actions/leave-alone")
+    for action in ("email-new", "call"):
+        message.rejected.add(action=f"actions/{action}", code="OPTED_OUT")
+    assert "Did not fit: all of them (asked not to be contacted)" in render_decision(decision_of(message))
+    message.rejected.add(action="actions/mail", code="NO_REP")
+    told = "Did not fit: email-new, call (asked not to be contacted) · mail (no rep)"
+    assert told in render_decision(decision_of(message))
+
+
 def test_an_action_that_did_not_fit_says_why_also_where_it_would_be_worth_more() -> None:
     message = Decision(name="decisions/1", customer="customers/1", chosen_action="actions/leave-alone")
     message.rejected.add(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 import fieldwise_recommend
 from fieldwise.type.v1 import provenance_pb2
 from fieldwise_client import InvalidRequest, Reason, render_decision
+from fieldwise_client.decision import Money
 from fieldwise_client.wording import table
 from fieldwise_client.wording.phrases import placeholders, rejection_text
 from fieldwise_client.wording.terminal import account_lines, columns, rounded_to_sum, wrapped
@@ -81,6 +83,17 @@ def test_a_reason_is_one_short_sentence(code: str, language: str) -> None:
 
 def test_an_unknown_code_is_shown_as_it_is() -> None:
     assert str(Reason("NEW_CODE", {"days": 3}, {"rep": "reps/wang"})) == "NEW_CODE (days 3, rep wang)"
+
+
+def test_what_goes_with_a_purchase_is_told_as_a_share_and_a_multiple() -> None:
+    numbers = {"share": 0.28, "times": 2.12, "window": 1.0}
+    told = str(Reason("BOUGHT_TOGETHER", numbers, {"given": "MILK", "category": "EGGS"}))
+    assert told == "28% of those who buy MILK also buy EGGS within 1 d, 2.12 times as often as by chance."
+
+
+def test_what_chance_chose_at_a_loss_is_told_as_a_loss() -> None:
+    text = render_decision(replace(acting(), value=Money(-290_000, "USD")))
+    assert "worth 0.29 USD less than leaving alone" in text
 
 
 def test_a_reason_without_its_arguments_is_shown_as_it_is() -> None:

@@ -118,7 +118,10 @@ async def test_a_policy_is_in_force_from_the_first_start_and_a_planner_replaces_
         days = [(await both.decide(at(evening + day * DAY, channels=["mail"])))[0] for day in range(10)]
         assert len(reaching(days)) == 2
         assert all("CONTACT_CAP" in codes(each) for each in days[2:])
-        await both.allow()
+        await both.allow(etag=shipped.etag)
+        with pytest.raises(grpc.aio.AioRpcError) as late:
+            await both.allow("r2", etag=shipped.etag)
+        assert late.value.code() is grpc.StatusCode.ABORTED
     async with served(in_file(tmp_path)) as both:
         mine = await both.contacts.GetContactPolicy(service.GetContactPolicyRequest())
         assert (mine.etag, len(mine.caps), len(mine.quiet_hours)) == ("v1", 0, 0)

@@ -215,6 +215,16 @@ def test_where_nobody_finds_anything_new_repeats_are_learned_alone() -> None:
     assert found.tables.discoveries([Find(WORDS[1], 0.2)], habits, 10, 3.0) == []
 
 
+def test_weeks_whose_purchases_have_not_come_in_teach_nothing() -> None:
+    late = wire.LearnNextPurchasesRequest()
+    late.CopyFrom(shop())
+    late.decision_time.FromSeconds(NOW + 28 * DAY)
+    found = learned(late.SerializeToString())
+    assert found is not None
+    loss, base = found.losses[:2]
+    assert 0 < loss < base
+
+
 def test_ranking_one_customer_takes_a_fraction_of_the_three_milliseconds_it_may() -> None:
     tables = small()
     habits = [Habit(WORDS[number], 5 + number, 3.0 + number, 6.0) for number in range(10)]

@@ -19,7 +19,7 @@ from fieldwise_recommend.core.conditions import condition, unmet
 from fieldwise_recommend.core.eligibility import Rejection, misfit
 from fieldwise_recommend.core.facts import FIELDS, values_of
 from fieldwise_recommend.core.reach import reach
-from fieldwise_recommend.core.situation import FACTS, Situation
+from fieldwise_recommend.core.situation import FACTS, ShopNear, Situation
 from fieldwise_recommend.definitions import definition_of, table_of
 from fieldwise_rules.faults import RuleRefused
 from fieldwise_runtime.errors import InvalidRequest, Violation
@@ -296,7 +296,8 @@ def test_reach_equals_a_plain_count() -> None:
     names = [action.name for action in made.actions]
     for found in reach(made, names, situations):
         action = made.by_name[found.action]
-        fits = sum(misfit(action, each, values_of(each)) is None for each in situations)
+        # Nobody is near a shop here.
+        fits = sum(not action.where and misfit(action, each, values_of(each)) is None for each in situations)
         assert found.share == fits / 300
         assert found.share + sum(found.kept_away.values()) == pytest.approx(1)
     assert LEAVE_ALONE not in [found.action for found in reach(made, names, situations)]
@@ -315,6 +316,15 @@ def test_an_action_reaches_whom_one_of_its_treatments_fits() -> None:
     (found,) = reach(made, ["actions/mail"], situations)
     assert found.share == pytest.approx(1 / 3)
     assert found.kept_away == pytest.approx({"NO_REP": 1 / 3, "CONDITION/eligibility": 1 / 3})
+
+
+def test_an_invitation_to_a_shop_reaches_only_whom_a_shop_is_near() -> None:
+    made = parse(catalogue_file())
+    shop = ShopNear(name="shops/1", title="By the bridge", km=1.0, open=((0, 2_000_000_000),))
+    there = replace(known(purchase_days=5, days_since_purchase=9), shops=(shop,))
+    (found,) = reach(made, ["actions/email-near-shop"], [there, replace(there, shops=())])
+    assert found.share == 0.5
+    assert found.kept_away == {"NO_SHOP_OPEN": 0.5}
 
 
 def test_every_personal_name_is_refused_with_its_reason() -> None:

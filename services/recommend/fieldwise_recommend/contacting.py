@@ -207,7 +207,7 @@ class Contacts:
                     contact_pb2.ContactPolicy.FromString(earlier.body), asked, request.request_id
                 )
             if asked.etag and asked.etag != self._message.etag:
-                message = f"{self._message.etag or 'the first one'} is in force, not {asked.etag}; read it and send yours again"
+                message = f"{self._message.etag} is in force, not {asked.etag}; read it and send yours again"
                 raise Aborted("CONTACT_POLICY_CHANGED", message)
             await self._replace(asked, request)
         return self.policy()

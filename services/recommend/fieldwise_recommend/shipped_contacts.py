@@ -13,6 +13,8 @@ NAME: Final = "contactPolicy"
 
 SHIPPED: Final = pb.ContactPolicy(
     name=NAME,
+    # So that of two planners who start from it the second is told, as from any later policy.
+    etag="v0",
     note="comes with the software",
     caps=[
         pb.ContactCap(most=4, days=7),

@@ -70,7 +70,9 @@ def show(name: Name, version: Version = "", as_json: Json = False, data: Data = 
     for action in found.actions:
         typer.echo(_line(action))
         effect = action.effect
-        typer.echo(f"  adds: lift {effect.lift:g}, spend {effect.spend_lift:+.1%} ({effect.basis})")
+        typer.echo(
+            f"  adds: {effect.lift:.1%} of those who would not buy, {effect.spend_lift:+.1%} spent by those who do ({effect.basis})"
+        )
         for rule in action.rules:
             typer.echo(f"  {rule.rule or 'condition'}: {rule.expression}  (at most {rule.steps} steps)")
     typer.echo(f"version {found.version}")

@@ -71,6 +71,6 @@ def lines(practice: tipping.Practice, advice: tipping.Advice) -> list[str]:
         f"{advice.choice.value}: {advice.reason}",
         f"  tipping point            {tip}",
         f"  surplus a year           {advice.surplus:,.0f}, at the lower bound of the gain ({practice.gain:.4g} a decision)",
-        f"  the same by hand         {advice.by_hand:,.0f} ({tipping.minutes_by_hand(practice):.1f} minutes for {practice.options} options)",
+        f"  cost of it by hand       {advice.by_hand:,.0f} a year ({tipping.minutes_by_hand(practice):.1f} minutes a decision among {practice.options} options, at --hour-cost)",
         f"  rows to see a doubling   {advice.rows_for_double:,}; to see a tenth more {advice.rows_for_tenth:,}",
     ]

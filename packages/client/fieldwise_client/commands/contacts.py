@@ -59,7 +59,7 @@ def told(policy: pb.ContactPolicy) -> Iterator[str]:
     for cap in policy.caps:
         through = f" through {cap.channel}" if cap.channel else ""
         of = f" of {cap.action}" if cap.action else ""
-        yield f"at most {cap.most} contacts{of}{through} in any {cap.days} days"
+        yield f"at most {cap.most} contact{'' if cap.most == 1 else 's'}{of}{through} in any {cap.days} days"
     for quiet in policy.quiet_hours:
         days = " ".join(_DAYS[day - 1] for day in quiet.weekdays) or "every day"
         until = f"{_clock(quiet.start_minute)} to {_clock(quiet.end_minute)}"

@@ -31,7 +31,7 @@ def profile(
     times: Annotated[int, typer.Option(min=0, help="Updates a year.")] = 52,
     cpu_hour: CpuHour = _CPU_HOUR,
 ) -> None:
-    """What profiles cost a year: customers x cost of an update x updates."""
+    """What profiles cost a year, in yuan: customers x cost of an update x updates."""
     typer.echo(f"{costs.profile_cost(customers, unit, times):.10g}")
     ours = costs.measured_profile_cost(customers, times, cpu_hour)
     each = costs.CPU_SECONDS_PER_EVENT / 3600 * cpu_hour

@@ -38,7 +38,7 @@ def decide(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     data: Data = Path(DEFAULT_DATA),
 ) -> None:
-    """Say what to do for one customer, what it is worth, who should do it and why."""
+    """Say what to do for one customer, what it is worth, who should do it and why; it counts as a contact and in the budgets."""
     with faults_told(), client_for(data) as client:
         decision = client.decide(
             customer,

@@ -36,7 +36,7 @@ def effect_lines(report: pb.EffectReport) -> Iterator[str]:
     """The whole report."""
     yield (
         f"{report.decisions} decisions, {report.measured} with results after {report.window_days} days, "
-        f"{report.customers} customers"
+        f"of {report.customers} customers"
     )
     for warning in report.warnings:
         yield f"  ! {_WARNINGS.get(warning, warning)}"

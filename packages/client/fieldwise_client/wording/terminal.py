@@ -64,7 +64,9 @@ def _worth(decision: Decision, lang: str) -> str:
         return _label("control", lang)
     verdict = _label("alone", lang)
     if decision.verdict is Verdict.ACT:
-        verdict = _label("worth", lang, value=str(decision.value))
+        # Chance also takes what is worth less than leaving alone, so that effects can be measured.
+        less = decision.value is not None and decision.value.micros < 0
+        verdict = _label("worse" if less else "worth", lang, value=str(decision.value).removeprefix("-"))
     if decision.deterministic:
         return verdict
     return f"{verdict}; {_label('chance', lang, probability=number_text('probability', decision.choice_probability))}"
@@ -186,8 +188,19 @@ def _others(decision: Decision, lang: str, width: int) -> Iterator[str]:
         listed = " · ".join(_other(ranked) for ranked in others)
         yield from wrapped(listed, width, f"  {_label('others', lang)}: ", _INDENT)
     if decision.rejected:
-        texts = (f"{short(each.action)} ({_rejection(each, lang)})" for each in decision.rejected)
-        yield cut(f"  {_label('rejected', lang)}: {' · '.join(texts)}", width)
+        yield cut(f"  {_label('rejected', lang)}: {' · '.join(_rejections(decision, lang))}", width)
+
+
+def _rejections(decision: Decision, lang: str) -> Iterator[str]:
+    """Each reason once, with the actions that fell to it; what kept all of them away stands alone."""
+    fallen: dict[str, list[str]] = {}
+    for each in decision.rejected:
+        fallen.setdefault(_rejection(each, lang), []).append(short(each.action))
+    if len(fallen) == 1 and len(decision.rejected) > 1:
+        yield f"{_label('every', lang)} ({next(iter(fallen))})"
+        return
+    for told, actions in fallen.items():
+        yield f"{', '.join(actions)} ({told})"
 
 
 def _rejection(each: RejectedAction, lang: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from fieldwise_recommend.core.catalogue import Action, Catalogue
 from fieldwise_recommend.core.eligibility import Rejection, misfit
 from fieldwise_recommend.core.facts import values_of
+from fieldwise_recommend.core.ranking import NO_SHOP_OPEN
 from fieldwise_recommend.core.situation import Situation
 
 # Below so many situations nobody and everybody are too easily met by chance to ask about.
@@ -54,13 +55,20 @@ def _reach_of(
 ) -> Reach:
     fits, kept = 0, Counter[str]()
     for situation, values in seen:
-        refused = [misfit(each, situation, values) for each in treatments]
+        refused = [_kept_away(each, situation, values) for each in treatments]
         if None in refused:
             fits += 1
         else:
             kept[_code(refused[0])] += 1
     count = max(1, len(seen))
     return Reach(family, fits / count, {code: times / count for code, times in kept.items()}, len(seen))
+
+
+def _kept_away(action: Action, situation: Situation, values: list[Any]) -> Rejection | None:
+    refused = misfit(action, situation, values)
+    if refused is None and action.where and not situation.shops:
+        return Rejection(action.name, NO_SHOP_OPEN)
+    return refused
 
 
 def _code(refused: Rejection | None) -> str:

@@ -125,8 +125,8 @@ def _bought_together(situation: Situation) -> Reason | None:
     if companion is None:
         return None
     numbers = {
-        "confidence": round(companion.confidence, 4),
-        "lift": round(companion.lift, 2),
+        "share": round(companion.confidence, 4),
+        "times": round(companion.lift, 2),
         "window": float(companion.window),
     }
     words = {"category": companion.category, "given": companion.given}

@@ -154,13 +154,16 @@ def learn(
 ) -> tuple[Tables, Fit, Fit]:
     """Tables from the purchases before a day, without a version, and how well repeats and discoveries were foreseen.
 
-    The fit is told of the newest window, foreseen from the earlier ones; the tables in force are learned from all.
+    Windows without any purchase are left out. The fit is told of the newest window, foreseen from the earlier ones; the tables in force are learned from all.
 
     Raises:
         TooLittleHistoryError: There are too few cases of both kinds; of which there are too few, nothing is learned.
     """
     learned: list[tuple[list[float], Fit]] = []
-    windows = [_window(history, day - number * WINDOW_DAYS, sight) for number in range(1, sight.cutoffs + 1)]
+    cutoffs = (day - number * WINDOW_DAYS for number in range(1, sight.cutoffs + 1))
+    # A window in which nobody bought anything is one whose purchases have not come in.
+    told = [cutoff for cutoff in cutoffs if history.between(cutoff, cutoff + WINDOW_DAYS).table().any()]
+    windows = [_window(history, cutoff, sight) for cutoff in told]
     for kind in range(2):
         parts = [window[kind] for window in windows]
         if sum(int(labels.sum()) for _, labels in parts) < LEAST_CASES:
