@@ -10,13 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.allocation.accounts_world import world
+from benchmarks.allocation.served import request_of
 from fieldwise_allocation.core.territory import solve as solving
 from fieldwise_allocation.core.territory.arcs import cheapest
 from fieldwise_allocation.core.territory.bound import bound, split, worth_of
+from fieldwise_allocation.core.territory.describe import prepared
 from fieldwise_allocation.core.territory.found import Found, Impossible, Watch
 from fieldwise_allocation.core.territory.homes import choose_homes
 from fieldwise_allocation.core.territory.possible import any_plan
-from fieldwise_allocation.core.territory.prices import climb
+from fieldwise_allocation.core.territory.prices import climb, rough
 from fieldwise_allocation.core.territory.problem import (
     Problem,
     costs,
@@ -30,8 +33,11 @@ from fieldwise_allocation.core.territory.problem import (
     permitted,
     understaffed,
 )
+from fieldwise_allocation.core.territory.rounds import ARCS, FIRST, Search, ground_at, one_round
 from fieldwise_allocation.core.territory.solve import solve
 from fieldwise_allocation.core.territory.spread import spread
+from fieldwise_allocation.plan_task import Task
+from fieldwise_allocation.plan_worker import question_of
 from tests.allocation.territory_problems import cheapest_of_all, pair_costs, problem, shuffled, watch
 
 RULES = [
@@ -216,3 +222,12 @@ def test_chosen_homes_lie_nearer_to_the_accounts_than_homes_at_random() -> None:
 
 def _cost(asked: Problem) -> float:
     return solve(asked, watch()).objective
+
+
+def test_a_rep_short_of_hours_among_reps_at_their_lower_edge_gets_them_along_a_chain() -> None:
+    """Ten thousand accounts of which single moves left one rep half an hour short, whatever that was said to cost."""
+    request = request_of(world(10_000, 100, band=0.05, seed=17), request_id="1", seconds=1.0)
+    asked = prepared(question_of(Task(request.SerializeToString(), 10_000, "USD"))).compiled.problem
+    search = Search(asked, watch(), np.zeros(asked.low.shape))
+    ground = ground_at(search, climb(asked, stages=rough(asked)), ARCS)
+    assert feasible(asked, one_round(search, ground, ground.arcs.rep[:, 0], FIRST, 1))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import typer
 import typer.testing
+from google.protobuf.empty_pb2 import Empty
 
 from fieldwise.recommend.v1 import catalogue_pb2
 from fieldwise.recommend.v1 import catalogue_service_pb2 as catalogue
@@ -95,6 +96,12 @@ def test_publishing_shows_the_reach_and_takes_confirmations(recommend: FakeServi
     assert recommend.asked[-1][1].validate_only
     assert "would put actions/gift in force as version 2" in checked.output
     assert "IN FORCE" not in checked.output
+
+
+def test_dropping_a_draft_says_which(recommend: FakeServices, run: Run) -> None:
+    recommend.answers["DeleteDraft"] = lambda _: [Empty()]
+    assert "gift is dropped" in run("drop", "gift").output
+    assert recommend.asked[-1][1].name == "drafts/gift"
 
 
 def test_each_step_of_a_draft_names_who_takes_it(recommend: FakeServices, run: Run) -> None:

@@ -162,6 +162,7 @@ def drop(name: Name, data: Data = Path(DEFAULT_DATA)) -> None:
     """Drop a draft."""
     with faults_told(), client_for(data) as client:
         client.delete_draft(name)
+    typer.echo(f"{name.removeprefix('drafts/')} is dropped")
 
 
 def check(as_json: Json = False, data: Data = Path(DEFAULT_DATA)) -> None:

@@ -27,6 +27,7 @@ from fieldwise_allocation.core.territory.problem import (
     understaffed,
 )
 from fieldwise_allocation.core.territory.search import Heat, improve
+from fieldwise_allocation.core.territory.undoing import Turns, undone
 
 # A plan this close to its bound is good enough to stop: forecasts of workload are far rougher.
 ENOUGH = 0.0005
@@ -43,6 +44,9 @@ WARMTH, COOLING, FIRM = 0.2, 100.0, 300.0
 QUENCH = 30
 # Proposals per account around a hard rule that is still broken, and how often.
 MENDING, MENDINGS = 1000, 8
+# Where that does not mend it, because all around are full or short as well: turns per rep of undoing moves, and what one is
+# charged, in heats of the beginning.
+TURNS, CHARGE = 20, 15.0
 # Proposals at once; the clock is read in between.
 PIECE = 1_000_000
 
@@ -170,7 +174,7 @@ def from_the_rules(search: Search, ground: Ground, seed: int) -> None:
 
 
 def mended(search: Search, ground: Ground, rep_of: Ints, seed: int) -> Ints:
-    """Search again around the hard rules that are still broken, more firmly each time."""
+    """Search again around the hard rules that are still broken, more firmly each time; last along chains of moves."""
     problem = search.problem
     for turn in range(1, MENDINGS + 1):
         rows = _around_breaches(problem, ground.arcs, rep_of)
@@ -180,6 +184,10 @@ def mended(search: Search, ground: Ground, rep_of: Ints, seed: int) -> Ints:
         heat = Heat(min(MENDING * len(rows), PIECE), warmth, warmth / COOLING, 10.0)
         breach = ground.breach.times(FIRM * 10 ** (turn - 1))
         rep_of = improve(problem, ground.arcs, rep_of, heat, breach, seed=seed + turn, rows=rows)
+    if len(_around_breaches(problem, ground.arcs, rep_of)):
+        charge = CHARGE * ground.warmth
+        turns = Turns(TURNS * problem.reps, charge, charge)
+        rep_of = undone(problem, ground.arcs, rep_of, turns, ground.breach, seed=seed)
     return rep_of
 
 
