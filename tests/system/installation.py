@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,16 @@ class Running:
         ]
         request = allocation_pb.SetBudgetsRequest(budgets=budgets, request_id=str(uuid.uuid4()))
         self.gateway.SetBudgets(request, timeout=10)
+
+    def next_week(self, **budgets: float) -> price_pb2.PriceSet:
+        """The prices of a fresh week with these budgets."""
+        clock = self.gateway.GetClock(pb.GetClockRequest(), timeout=5)
+        move = pb.MoveClockRequest()
+        move.to.FromDatetime(clock.now.ToDatetime() + timedelta(weeks=1))
+        self.gateway.MoveClock(move, timeout=5)
+        self.set_budgets(**budgets)
+        self.run_job("solve-prices")
+        return self.prices()
 
     def prices(self) -> price_pb2.PriceSet:
         """The prices in force."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from datetime import timedelta
 
 from fieldwise.allocation.v1 import price_pb2
 from fieldwise.gateway.v1 import gateway_service_pb2 as pb
@@ -15,17 +14,6 @@ from tests.system.small_world import CUSTOMERS, customer
 
 def price_of(prices: price_pb2.PriceSet, resource: str) -> price_pb2.Price:
     return next(price for price in prices.prices if price.resource == resource)
-
-
-def next_week(company: Running, **budgets: float) -> price_pb2.PriceSet:
-    """The prices of a fresh week with these budgets."""
-    clock = company.gateway.GetClock(pb.GetClockRequest(), timeout=5)
-    move = pb.MoveClockRequest()
-    move.to.FromDatetime(clock.now.ToDatetime() + timedelta(weeks=1))
-    company.gateway.MoveClock(move, timeout=5)
-    company.set_budgets(**budgets)
-    company.run_job("solve-prices")
-    return company.prices()
 
 
 def decided(company: Running) -> list[decision_pb2.Decision]:
@@ -46,8 +34,8 @@ def spent(decisions: list[decision_pb2.Decision]) -> dict[str, float]:
 
 
 def test_halving_the_coupon_budget_raises_its_price_and_lowers_its_use(company: Running) -> None:
-    whole, uses_whole = next_week(company, coupon_money=12.0, email_slots=40.0), spent(decided(company))
-    half, uses_half = next_week(company, coupon_money=6.0, email_slots=40.0), spent(decided(company))
+    whole, uses_whole = company.next_week(coupon_money=12.0, email_slots=40.0), spent(decided(company))
+    half, uses_half = company.next_week(coupon_money=6.0, email_slots=40.0), spent(decided(company))
     dearer, cheaper = price_of(half, "coupon-money"), price_of(whole, "coupon-money")
     assert dearer.micros_per_unit > cheaper.micros_per_unit > 0
     assert 0 < uses_half["coupon-money"] < uses_whole["coupon-money"]
@@ -56,7 +44,7 @@ def test_halving_the_coupon_budget_raises_its_price_and_lowers_its_use(company: 
 
 
 def test_decisions_one_by_one_stay_within_every_budget(company: Running) -> None:
-    prices = next_week(company, coupon_money=6.0, email_slots=25.0)
+    prices = company.next_week(coupon_money=6.0, email_slots=25.0)
     used = spent([company.decide(customer(number % CUSTOMERS)) for number in range(2 * CUSTOMERS)])
     for price in prices.prices:
         assert used[price.resource] <= price.capacity + 1e-9, price.resource
@@ -64,7 +52,7 @@ def test_decisions_one_by_one_stay_within_every_budget(company: Running) -> None
 
 
 def test_prices_solved_again_in_the_week_give_no_budget_twice(company: Running) -> None:
-    next_week(company, coupon_money=6.0, email_slots=25.0)
+    company.next_week(coupon_money=6.0, email_slots=25.0)
     decisions = decided(company)
     first = spent(decisions)
     company.run_job("solve-prices")
