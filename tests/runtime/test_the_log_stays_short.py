@@ -102,3 +102,26 @@ async def test_commits_go_on_while_a_reader_keeps_the_log_from_being_written_bac
     go_on.set()
     assert await reading == (0, 0)
     await database.close()
+
+
+def test_a_database_may_close_while_its_first_commit_still_begins_the_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, start = threading.Event(), threading.Thread.start
+
+    def slowly(thread: threading.Thread) -> None:
+        if thread.name == "database-checkpoints":
+            begun.set()
+            time.sleep(0.2)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", slowly)
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'notes.sqlite'}")
+    found = checkpoints.Checkpoints(engine, threading.Lock(), lambda: None)
+    committing = threading.Thread(target=found.committed)
+    committing.start()
+    assert begun.wait(5)
+    found.close()
+    committing.join()
+    found.committed()  # late: begins nothing
+    assert not any(each.name == "database-checkpoints" for each in threading.enumerate())

@@ -39,22 +39,31 @@ class Checkpoints:
         self._resume = resume
         self._committed = threading.Event()
         self._ended = threading.Event()
+        # Held while the thread is started or asked to end: one that is not started yet cannot be joined.
+        self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def committed(self) -> None:
         """To be called after commits, by one thread at a time."""
-        if self._thread is None and not self._ended.is_set():
-            self._thread = threading.Thread(target=self._keep_short, name="database-checkpoints", daemon=True)
-            self._thread.start()
+        if self._thread is None:
+            self._start()
         self._committed.set()
 
     def close(self) -> None:
         """Ends the thread; the last connection that closes writes back what is left."""
-        self._ended.set()
+        with self._starting:
+            self._ended.set()
         self._committed.set()
         if self._thread is not None:
             self._thread.join()
         self._engine.dispose()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._ended.is_set():
+                return
+            self._thread = threading.Thread(target=self._keep_short, name="database-checkpoints", daemon=True)
+            self._thread.start()
 
     def _keep_short(self) -> None:
         raw = self._engine.raw_connection()
