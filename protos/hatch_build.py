@@ -16,6 +16,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 HERE = Path(__file__).parent
 PLUGINS = ("protoc-gen-mypy", "protoc-gen-mypy_grpc")
+IMAGE = "contracts.binpb"
 OUTPUTS = ("python_out", "grpc_python_out", "mypy_out", "mypy_grpc_out")
 
 
@@ -67,6 +68,8 @@ def generate(sources: Path, target: Path) -> None:
         package = Path(fresh, "fieldwise")
         package.mkdir(exist_ok=True)
         (package / "py.typed").touch()
+        # The gateway's OpenAPI document says what the comments say, which the classes do not hold.
+        image(sources, package / IMAGE)
         publish(package, target / "fieldwise")
 
 

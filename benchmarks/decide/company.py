@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,10 @@ from fieldwise_client.installation import Installation
 from fieldwise_client.supervisor import record
 from fieldwise_client.supervisor.places import Places
 
-PORTS = 7
+PORTS = 16
+Metadata = tuple[tuple[str, str], ...]
+# Made by `fieldwise up`, relative to the data folder.
+OPERATOR_KEY = Path("access") / "operator.key"
 _SERVED = re.compile(r"all SERVING")
 
 
@@ -43,8 +47,18 @@ class Company:
 
     def doors(self) -> Installation:
         """The calls that a person's commands make; a context manager."""
-        traces, jobs = f"127.0.0.1:{self.base + 5}", f"127.0.0.1:{self.base + 6}"
-        return Installation(Places(gateway=self.gateway, jobs=jobs, traces=traces))
+        return Installation(Places(gateway=self.gateway, data=self.data))
+
+    def metadata(self) -> Metadata:
+        """What a call carries to be let in: the installation's own key, when it has one."""
+        key = self.data / OPERATOR_KEY
+        return (("authorization", f"Bearer {key.read_text().strip()}"),) if key.exists() else ()
+
+    @property
+    def api_key(self) -> str | None:
+        """For clients that are given its address only."""
+        key = self.data / OPERATOR_KEY
+        return key.read_text().strip() if key.exists() else None
 
     def now(self) -> datetime:
         """The business time, which stands until it is moved."""
@@ -64,12 +78,12 @@ class Company:
 
 
 def free_ports() -> int:
-    """The first of seven free ports in a row."""
+    """The first of sixteen free ports in a row."""
     # In a row of each process's own: a port found free is not yet taken. Below those that the system hands out itself.
     for base in range(22000 + 16 * (os.getpid() % 500), 32000, 16):
         if all(_is_free(port) for port in range(base, base + PORTS)):
             return base
-    raise RuntimeError("no seven free ports in a row")
+    raise RuntimeError("no sixteen free ports in a row")
 
 
 def _is_free(port: int) -> bool:
@@ -81,8 +95,11 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def started(data: Path) -> Company:
+def started(data: Path, environ: Mapping[str, str] | None = None) -> Company:
     """Start everything on a data folder, empty or not, with the demo's clock; returns when all serve.
+
+    Args:
+        environ: Settings of its processes besides.
 
     Raises:
         RuntimeError: It ended or did not serve within a minute; holds what the supervisor said.
@@ -103,7 +120,7 @@ def started(data: Path) -> Company:
         begun = time.monotonic()
         supervisor = subprocess.Popen(
             command,
-            env=os.environ | {"FIELDWISE_CLOCK": RECORDED_CLOCK},
+            env=os.environ | {"FIELDWISE_CLOCK": RECORDED_CLOCK} | dict(environ or {}),
             stdout=output,
             stderr=subprocess.STDOUT,
         )

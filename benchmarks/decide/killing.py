@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import grpc.aio
 
-from benchmarks.decide.company import Company
+from benchmarks.decide.company import Company, Metadata
 from benchmarks.report import Report, Row
 from fieldwise.gateway.v1 import gateway_service_pb2 as pb
 from fieldwise.gateway.v1 import gateway_service_pb2_grpc as gateway_grpc
@@ -108,7 +108,7 @@ async def _kill(company: Company, customers: Sequence[str], victim: str) -> tupl
 
         async def asker() -> None:
             while not over.is_set():
-                await _ask(stub, next(names), watched)
+                await _ask(stub, next(names), watched, company.metadata())
 
         asking = [asyncio.create_task(asker()) for _ in range(ASKERS)]
         await asyncio.sleep(0.3)
@@ -121,12 +121,19 @@ async def _kill(company: Company, customers: Sequence[str], victim: str) -> tupl
     return watched, max(0.0, watched.last_degraded - killed)
 
 
-async def _ask(stub: gateway_grpc.GatewayServiceAsyncStub, customer: str, watched: Watched) -> None:
+async def _ask(
+    stub: gateway_grpc.GatewayServiceAsyncStub, customer: str, watched: Watched, metadata: Metadata
+) -> None:
     request = pb.DecideRequest(request_id=str(uuid.uuid4()), customer=customer)
     begun, refused = time.monotonic(), False
     while True:
         try:
-            answer = await stub.Decide(request, timeout=DEADLINE, wait_for_ready=watched.victim == "gateway")
+            answer = await stub.Decide(
+                request,
+                timeout=DEADLINE,
+                wait_for_ready=watched.victim == "gateway",
+                metadata=metadata,
+            )
         except grpc.aio.AioRpcError as error:
             # With its gateway gone nobody can answer an app; it asks again with the same request_id, as our client does.
             if watched.victim == "gateway" and time.monotonic() - begun < _MOST_SECONDS:

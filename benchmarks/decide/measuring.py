@@ -19,7 +19,7 @@ SETTLE_SECONDS = 0.7
 
 @dataclass
 class Measured:
-    """One system's figures, a number per round: seconds, CPU seconds a request, requests a second at c=32."""
+    """One system's figures, a number per round: seconds, CPU seconds a request, requests a second under load."""
 
     p50: list[float] = field(default_factory=list)
     p99: list[float] = field(default_factory=list)
@@ -72,13 +72,16 @@ async def one_by_one(system: System, customers: Sequence[str], measured: Measure
     measured.p99.append(statistics.quantiles(seconds, n=100)[-1])
 
 
-async def under_load(system: System, turns: Turns, seconds: float, measured: Measured) -> None:
-    """32 at a time for so long."""
+async def under_load(
+    system: System, turns: Turns, seconds: float, measured: Measured, concurrent: int = CONCURRENT
+) -> int:
+    """So many at a time for so long; how many were answered."""
     before, begun = cpu_seconds(system.pids), time.monotonic()
-    answered = await concurrently(system.ask, turns.until(begun + seconds), CONCURRENT)
+    answered = await concurrently(system.ask, turns.until(begun + seconds), concurrent)
     measured.loaded_rps.append(answered / (time.monotonic() - begun))
     await asyncio.sleep(SETTLE_SECONDS)
     measured.loaded_cpu.append((cpu_seconds(system.pids) - before) / answered)
+    return answered
 
 
 async def concurrently(

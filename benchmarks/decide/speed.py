@@ -50,7 +50,7 @@ FULL = Plan(rounds=5, requests=600, loaded_seconds=3.0, batches=30)
 
 async def measure(company: Company, customers: Sequence[str], report: Report, plan: Plan) -> None:
     """Run all rounds and report them. Nothing else may be asked of the installation meanwhile."""
-    with fw.Client(company.gateway) as client:
+    with fw.Client(company.gateway, api_key=company.api_key) as client:
         # Everybody is decided for again and again: at a cap fewer actions would be valued, and the twin knows no caps.
         client.update_contact_policy(ContactPolicy(), actor="benchmark", note="no caps")
     with tempfile.TemporaryDirectory(prefix="fieldwise-twin-") as folder:

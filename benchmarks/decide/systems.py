@@ -83,6 +83,7 @@ class Gateway:
     def __init__(self, company: Company) -> None:
         options = [("grpc.max_receive_message_length", 64 << 20)]
         self.channel = grpc.aio.insecure_channel(company.gateway, options=options)
+        self.metadata = company.metadata()
         self._decide = self.channel.unary_unary(
             f"{_SERVICE}/Decide",
             gateway_pb.DecideRequest.SerializeToString,
@@ -96,12 +97,16 @@ class Gateway:
 
     async def decide(self, customer: str) -> decision_pb2.Decision:
         request = gateway_pb.DecideRequest(request_id=str(uuid.uuid4()), customer=customer)
-        answer: gateway_pb.DecideResponse = await self._decide(request, timeout=SECONDS)
+        answer: gateway_pb.DecideResponse = await self._decide(
+            request, timeout=SECONDS, metadata=self.metadata
+        )
         return answer.decision
 
     async def batch(self, customers: Sequence[str]) -> Sequence[decision_pb2.Decision]:
         request = gateway_pb.BatchDecideRequest(request_id=str(uuid.uuid4()), customers=customers)
-        answer: gateway_pb.BatchDecideResponse = await self._batch(request, timeout=60)
+        answer: gateway_pb.BatchDecideResponse = await self._batch(
+            request, timeout=60, metadata=self.metadata
+        )
         return answer.decisions
 
 

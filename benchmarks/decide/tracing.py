@@ -12,6 +12,7 @@ from benchmarks.decide.systems import Gateway
 from benchmarks.report import Report, Row
 from fieldwise.gateway.v1 import traces_service_pb2 as traces_pb
 from fieldwise.gateway.v1 import traces_service_pb2_grpc as traces_grpc
+from fieldwise_client.waterfall import accounted_services
 
 SERVICES = frozenset(
     f"fieldwise-{name}" for name in ("gateway", "profile", "forecast", "allocation", "recommend")
@@ -54,5 +55,5 @@ async def _trace(stub: traces_grpc.TracesServiceAsyncStub, trace_id: str) -> tra
 
 def _is_whole(trace: traces_pb.Trace) -> bool:
     roots = [span for span in trace.spans if not span.parent_span_id]
-    arrived = {span.service for span in trace.spans} >= SERVICES
+    arrived = accounted_services(trace) >= SERVICES
     return arrived and len(roots) == 1 and not trace.orphans and not trace.missing_services

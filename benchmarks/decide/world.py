@@ -71,7 +71,7 @@ def customers(company: Company) -> list[str]:
         gateway = gateway_grpc.GatewayServiceStub(channel)
         page = gateway_pb.ListCustomersRequest(page_size=5000)
         while True:
-            answer = gateway.ListCustomers(page, timeout=30)
+            answer = gateway.ListCustomers(page, timeout=30, metadata=company.metadata())
             found += answer.names
             if not answer.next_page_token:
                 return found

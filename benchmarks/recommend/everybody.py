@@ -111,7 +111,7 @@ def _measured(company: Company, steps: Steps, customers: int) -> Iterator[Row]:
         seconds = time.monotonic() - begun
         used = {name: cpu_seconds([pid]) - used[name] for name, pid in pids.items()}
         known = doors.customers_known()
-    with fw.Client(company.gateway) as client:
+    with fw.Client(company.gateway, api_key=company.api_key) as client:
         catalogue = [action.name for action in client.actions().actions]
     found = _decided(company.data, prices.name, catalogue)
     yield Row(f"{known:,} customers decided for in one job: minutes", seconds / 60, "min")
@@ -161,7 +161,7 @@ def _prepare(company: Company, steps: Steps, customers: int) -> None:
                 doors.run_job("train-models", lambda _: None)
         _load(doors, steps, range(LEARNED_FROM + 1, worlds + 1))
     if not steps.done("plan"):
-        with steps.step("plan"), fw.Client(company.gateway) as client:
+        with steps.step("plan"), fw.Client(company.gateway, api_key=company.api_key) as client:
             plan = client.plan_territories(
                 list(_accounts(customers, reps)),
                 rules=TerritoryRules(time_limit_seconds=120, workload_band=1.0),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import grpc
+import grpc.aio
 from google.longrunning import operations_pb2_grpc as operations_grpc
 
 from fieldwise.allocation.v1 import allocation_service_pb2_grpc as allocation_grpc
@@ -14,9 +15,6 @@ from fieldwise.profile.v1 import privacy_service_pb2_grpc as privacy_grpc
 from fieldwise.profile.v1 import profile_service_pb2_grpc as profile_grpc
 from fieldwise.recommend.v1 import recommend_service_pb2_grpc as recommend_grpc
 from fieldwise_runtime.channels import connect
-
-if TYPE_CHECKING:
-    import grpc.aio
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,18 @@ class Backends:
             connect(allocation, "allocation"),
             connect(recommend, "recommend"),
         )
+
+    @classmethod
+    async def connected(
+        cls, seconds: float, profile: str, forecast: str, allocation: str, recommend: str
+    ) -> Backends:
+        """The same, and wait until all four answer, at most so long: one that is away must not keep the rest from work."""
+        backends = cls.connect(profile, forecast, allocation, recommend)
+        ready = [asyncio.ensure_future(channel.channel_ready()) for channel in backends.channels]
+        _, late = await asyncio.wait(ready, timeout=seconds)
+        for each in late:
+            each.cancel()
+        return backends
 
     @classmethod
     def over(
@@ -83,6 +93,14 @@ class Backends:
     def allocation_channel(self) -> grpc.aio.Channel:
         """The channel to allocation, for calls that no stub here makes."""
         return self.channels[2]
+
+    def reachable(self) -> dict[str, bool]:
+        """Which of the four says that it serves, by name; one that was not asked for a while is called upon meanwhile."""
+        names = ("profile", "forecast", "allocation", "recommend")
+        return {
+            name: channel.get_state(try_to_connect=True) is grpc.ChannelConnectivity.READY
+            for name, channel in zip(names, self.channels, strict=True)
+        }
 
     async def close(self) -> None:
         """Close all channels."""

@@ -1,6 +1,7 @@
-"""Decide: profile, then scores, with terms beside them, then the choice; every gap is filled and named, nothing hangs.
+"""Decide: what is known of the customer, held or asked for, then the choice; every gap is filled and named, nothing hangs.
 
-The gateway composes and decides nothing itself: whatever stands in was said by the same services earlier, or is missing.
+The gateway composes and decides nothing itself. Decisions that are asked for one by one while others are under way go to the
+services together (`coalescing.py`).
 """
 
 from __future__ import annotations
@@ -8,38 +9,36 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from functools import partial
+from typing import Any, Final
 
 import grpc
 import grpc.aio
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from fieldwise.allocation.v1 import allocation_service_pb2 as allocation_pb
-from fieldwise.forecast.v1 import forecast_service_pb2 as forecast_pb
-from fieldwise.forecast.v1 import score_pb2
-from fieldwise.profile.v1 import consent_pb2, profile_pb2
-from fieldwise.profile.v1 import profile_service_pb2 as profile_pb
 from fieldwise.recommend.v1 import decision_pb2
 from fieldwise.recommend.v1 import recommend_service_pb2 as recommend_pb
-from fieldwise.type.v1 import provenance_pb2 as provenance
-from fieldwise_gateway import parts
+from fieldwise_gateway import measures, parts
 from fieldwise_gateway.backends import Backends
+from fieldwise_gateway.coalescing import Coalescer
 from fieldwise_gateway.core.names import decision_name
-from fieldwise_gateway.core.questions import QUESTIONS
 from fieldwise_gateway.core.time_budget import ANSWER_RESERVE, TimeBudget, longest
+from fieldwise_gateway.core.wire_fields import delimited
+from fieldwise_gateway.gathering import LATE, Facts, Gatherer, noted
+from fieldwise_gateway.holding import Holding
 from fieldwise_gateway.snapshots import Snapshots
 from fieldwise_runtime import deadlines
-from fieldwise_runtime.errors import AlreadyExists, NotFound, Unavailable, from_rpc_error
-from fieldwise_runtime.logs import get_logger
-from fieldwise_runtime.tracing import carry, link_to, tracer
+from fieldwise_runtime.errors import AlreadyExists, NotFound, Unavailable
 
-log = get_logger(__name__)
-
-# A batch may stand on hundreds of snapshots; a few links lead an operator there.
-_MOST_LINKS = 16
+# Questions that go to the services together; a chunk of a batch is as large.
+_MOST_TOGETHER: Final = 128
+_RECOMMEND: Final = "/fieldwise.recommend.v1.RecommendService/BatchRecommendActions"
+_INPUTS: Final = recommend_pb.BatchRecommendActionsRequest.INPUTS_FIELD_NUMBER
+_PRICE_SET: Final = recommend_pb.BatchRecommendActionsRequest.PRICE_SET_FIELD_NUMBER
+_DECISION_TIME: Final = decision_pb2.DecisionInputs.DECISION_TIME_FIELD_NUMBER
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,50 +62,48 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Profiles:
-    """The customers as they are, where each came from, and whom profile says it does not know."""
+class _Choice:
+    """One question to recommend; ``wire`` is all of its DecisionInputs but the decision time, which a batch has in common."""
 
-    found: dict[str, profile_pb2.Profile]
-    parts: dict[str, provenance.Part]
-    strangers: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """What the models say of each customer."""
-
-    found: dict[str, score_pb2.CustomerScores]
-    part: provenance.Part
+    ask: Ask
+    decision: str
+    trace_id: str
+    facts: Facts
+    wire: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """Who may act for each customer, and the prices."""
-
-    reps: dict[str, str]
-    response: allocation_pb.LookUpTermsResponse | None
-    part: provenance.Part
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of the customers of one call."""
-
-    profiles: Profiles
-    scores: Scores
-    terms: Terms
+# What recommend said of one question, or why it said nothing, and the moment for which it was asked.
+_Chosen = tuple[recommend_pb.Decided | str, Timestamp]
 
 
 class Decider:
     """Composes decisions from the four services."""
 
     def __init__(
-        self, backends: Backends, snapshots: Snapshots, now: Callable[[], datetime], seconds: float
+        self,
+        backends: Backends,
+        snapshots: Snapshots,
+        now: Callable[[], datetime],
+        seconds: float,
+        holding: Holding | None = None,
     ) -> None:
-        self._backends = backends
-        self._snapshots = snapshots
-        self._now = now
+        self._gatherer = Gatherer(backends, snapshots, now, holding)
         self._seconds = seconds
+        self._now = now
+        self._recommend: Any = backends.recommend_channel.unary_unary(
+            _RECOMMEND, None, recommend_pb.BatchRecommendActionsResponse.FromString
+        )
+        self._facts = Coalescer[str, Facts](
+            "of facts", self._ask_facts, _MOST_TOGETHER, partial(measures.coalesced, "profile")
+        )
+        self._choices = Coalescer[_Choice, _Chosen](
+            "of choices", self._choose, _MOST_TOGETHER, partial(measures.coalesced, "recommend")
+        )
+
+    @property
+    def waiting(self) -> int:
+        """Questions that wait for a batch now."""
+        return self._facts.waiting + self._choices.waiting
 
     async def decide(self, asks: Sequence[Ask], trace_id: str) -> list[Answer]:
         """One decision per ask, in order.
@@ -116,172 +113,137 @@ class Decider:
             Unavailable: CUSTOMER_STATE_UNKNOWN; nobody can say whether a customer who must be known is.
             AlreadyExists: A request_id was used with another body.
         """
-        now = self._now()
-        moment = Timestamp()
-        moment.FromDatetime(now)
-        seconds = longest(self._seconds, len(asks))
         if deadlines.remaining() is None:
             # One limit for all steps together: each on its own would let them add up to more.
-            deadlines.begin(seconds)
-        known = await self._gather([ask.customer for ask in asks], moment, now, seconds)
-        _refuse_strangers(asks, known.profiles)
-        inputs = [self._input(ask, known, moment, trace_id) for ask in asks]
-        return await self._choose(asks, inputs, known, seconds)
+            deadlines.begin(longest(self._seconds, len(asks)))
+        if len(asks) == 1:
+            return [await self._one(asks[0], trace_id)]
+        known = await self._known([ask.customer for ask in asks])
+        _refuse_strangers(asks, known)
+        choices = [_choice(ask, facts, trace_id) for ask, facts in zip(asks, known, strict=True)]
+        return _answers(choices, await self._choose(choices))
 
-    async def _gather(self, customers: list[str], moment: Timestamp, now: datetime, seconds: float) -> Known:
-        budget = TimeBudget.of(deadlines.budget(seconds))
-        # Terms do not hang on the profile: they are asked at once, and are there when the scores are.
-        (profiles, scores), terms = await asyncio.gather(
-            self._profiles_then_scores(customers, moment, now, budget),
-            self._terms(customers, moment, now, budget.facts),
-        )
-        return Known(profiles, scores, terms)
+    async def warm(self, customers: Sequence[str]) -> None:
+        """Ask for what is known of these customers, so that it is held when the next decision needs it."""
+        await self._gatherer.ask(customers, self._seconds)
 
-    async def _profiles_then_scores(
-        self, customers: list[str], moment: Timestamp, now: datetime, budget: TimeBudget
-    ) -> tuple[Profiles, Scores]:
-        profiles = await self._profiles(customers, moment, now, budget.profile)
-        return profiles, await self._scores(customers, profiles, moment, budget.facts)
-
-    async def _profiles(
-        self, customers: list[str], moment: Timestamp, now: datetime, timeout: float
-    ) -> Profiles:
-        request = profile_pb.BatchGetProfilesRequest(
-            names=customers, as_of=moment, purpose=consent_pb2.PURPOSE_DECISION
-        )
-        before = self._snapshots.moment
+    async def _one(self, ask: Ask, trace_id: str) -> Answer:
+        (held,) = self._gatherer.held([ask.customer])
+        facts = held or await self._fresh(ask.customer)
+        _refuse_strangers([ask], [facts])
+        choice = _choice(ask, facts, trace_id)
         try:
-            answer = await self._backends.profile.BatchGetProfiles(request, timeout=timeout)
-        except grpc.aio.AioRpcError as error:
-            return self._profiles_from_memory(customers, now, _noted("profile", error))
-        self._snapshots.keep_profiles(answer.profiles, carry(), before)
-        found = {profile.name: profile for profile in answer.profiles}
-        described = {name: parts.of_profile(profile, now) for name, profile in found.items()}
-        for name in answer.not_found:
-            described[name] = parts.cold_start("the customer is not known; rules and priors stood in")
-        return Profiles(found, described, frozenset(answer.not_found))
+            async with asyncio.timeout(deadlines.budget(self._seconds) - ANSWER_RESERVE):
+                chosen = await self._choices.ask(choice)
+        except TimeoutError:
+            # Waiting for the others took too long; the work itself has a limit of its own.
+            chosen = LATE, self._moment()
+        (answer,) = _answers([choice], [chosen])
+        return answer
 
-    def _profiles_from_memory(self, customers: list[str], now: datetime, detail: str) -> Profiles:
-        remembered = {name: self._snapshots.profile(name) for name in customers}
-        _trace_memory("profile", (each.carrier for each in remembered.values() if each))
-        found: dict[str, profile_pb2.Profile] = {}
-        described: dict[str, provenance.Part] = {}
-        for name, snapshot in remembered.items():
-            if snapshot is None:
-                described[name] = parts.cold_start(
-                    f"profile {detail} and no snapshot is held; priors stood in"
-                )
+    async def _fresh(self, customer: str) -> Facts:
+        budget = TimeBudget.of(deadlines.budget(self._seconds))
+        try:
+            async with asyncio.timeout(budget.profile + budget.facts + ANSWER_RESERVE):
+                return await self._facts.ask(customer)
+        except TimeoutError:
+            return self._gatherer.late(customer)
+
+    async def _known(self, customers: list[str]) -> list[Facts]:
+        """What is held, and in one go the rest."""
+        held = self._gatherer.held(customers)
+        missing = [customer for customer, facts in zip(customers, held, strict=True) if facts is None]
+        asked = iter(await self._ask_facts(missing) if missing else ())
+        return [facts or next(asked) for facts in held]
+
+    async def _ask_facts(self, customers: Sequence[str]) -> list[Facts]:
+        return await self._gatherer.ask(customers, longest(self._seconds, len(customers)))
+
+    async def _choose(self, choices: Sequence[_Choice]) -> list[_Chosen]:
+        """What recommend chose, in order; never raises for a service that does not answer."""
+        moment = self._moment()
+        at = delimited(_DECISION_TIME, moment.SerializeToString())
+        chosen: list[_Chosen] = [("", moment)] * len(choices)
+        for some in _by_prices(choices):
+            prices = choices[some[0]].facts.prices
+            request = [delimited(_INPUTS, choices[i].wire + at) for i in some]
+            if prices is not None:
+                request.append(delimited(_PRICE_SET, prices.SerializeToString()))
+            try:
+                timeout = deadlines.budget(longest(self._seconds, len(choices))) - ANSWER_RESERVE
+                answer = await self._recommend(b"".join(request), timeout=timeout)
+            except grpc.aio.AioRpcError as error:
+                detail = noted("recommend", error)
+                for i in some:
+                    chosen[i] = detail, moment
             else:
-                found[name] = snapshot.value
-                described[name] = parts.of_snapshot(snapshot.value, now, detail)
-        return Profiles(found, described)
+                for i, decided in zip(some, answer.decided, strict=True):
+                    chosen[i] = decided, moment
+        return chosen
 
-    async def _scores(
-        self, customers: list[str], profiles: Profiles, moment: Timestamp, timeout: float
-    ) -> Scores:
-        request = forecast_pb.ScoreCustomersRequest(
-            decision_time=moment,
-            with_contributions=True,
-            questions=QUESTIONS,
-            customers=[_features(name, profiles.found.get(name)) for name in customers],
-        )
-        try:
-            answer = await self._backends.forecast.ScoreCustomers(request, timeout=timeout)
-        except grpc.aio.AioRpcError as error:
-            return Scores({}, parts.priors(_noted("forecast", error)))
-        return Scores({scores.customer: scores for scores in answer.scores}, answer.part)
-
-    async def _terms(self, customers: list[str], moment: Timestamp, now: datetime, timeout: float) -> Terms:
-        request = allocation_pb.LookUpTermsRequest(customers=customers, decision_time=moment)
-        try:
-            answer = await self._backends.allocation.LookUpTerms(request, timeout=timeout)
-        except grpc.aio.AioRpcError as error:
-            remembered = self._snapshots.terms
-            _trace_memory("allocation", [remembered.carrier] if remembered else [])
-            last = remembered.value if remembered else None
-            part = parts.last_terms(last, now, _noted("allocation", error))
-            return Terms({name: self._snapshots.rep(name) for name in customers}, last, part)
-        self._snapshots.keep_terms(customers, answer, carry())
-        return Terms(dict(zip(customers, answer.reps, strict=True)), answer, answer.part)
-
-    def _input(self, ask: Ask, known: Known, moment: Timestamp, trace_id: str) -> decision_pb2.DecisionInputs:
-        scores = known.scores.found.get(ask.customer)
-        return decision_pb2.DecisionInputs(
-            decision=decision_name(time.time_ns() // 1_000_000, secrets.randbits(80)),
-            request_id=ask.request_id,
-            fingerprint=ask.fingerprint,
-            customer=ask.customer,
-            decision_time=moment,
-            max_actions=ask.max_actions,
-            channels=ask.channels,
-            profile=known.profiles.found.get(ask.customer),
-            scores=scores,
-            rep=known.terms.reps.get(ask.customer, ""),
-            parts=(
-                known.profiles.parts[ask.customer],
-                parts.of_scores(scores, known.scores.part),
-                known.terms.part,
-            ),
-            trace_id=trace_id,
-        )
-
-    async def _choose(
-        self, asks: Sequence[Ask], inputs: list[decision_pb2.DecisionInputs], known: Known, seconds: float
-    ) -> list[Answer]:
-        response = known.terms.response
-        prices = response.price_set if response is not None and response.HasField("price_set") else None
-        request = recommend_pb.BatchRecommendActionsRequest(inputs=inputs, price_set=prices)
-        try:
-            timeout = deadlines.budget(seconds) - ANSWER_RESERVE
-            answer = await self._backends.recommend.BatchRecommendActions(request, timeout=timeout)
-        except grpc.aio.AioRpcError as error:
-            detail = _noted("recommend", error)
-            return [Answer(_no_decision(one, detail)) for one in inputs]
-        _refuse_reused(asks, answer.decided)
-        return [Answer(one.decision, one.repeated_request) for one in answer.decided]
+    def _moment(self) -> Timestamp:
+        moment = Timestamp()
+        moment.FromDatetime(self._now())
+        return moment
 
 
-def _features(name: str, profile: profile_pb2.Profile | None) -> forecast_pb.CustomerFeatures:
-    usable = None if profile is None or profile.withheld else profile.features
-    return forecast_pb.CustomerFeatures(customer=name, features=usable)
+def _by_prices(choices: Sequence[_Choice]) -> list[list[int]]:
+    """Places of the questions that are asked under the same prices: all of them, but for the moment when prices change."""
+    groups: dict[str, list[int]] = {}
+    for place, choice in enumerate(choices):
+        prices = choice.facts.prices
+        groups.setdefault(prices.name if prices else "", []).append(place)
+    return list(groups.values())
 
 
-def _trace_memory(part: str, carriers: Iterable[Mapping[str, str]]) -> None:
-    """A span for a part answered from memory, linked to the traces that its snapshots came from."""
-    links = [link for carrier in islice(carriers, _MOST_LINKS) for link in link_to(carrier)]
-    tracer().start_span(f"{part} from memory", links=links).end()
+def _choice(ask: Ask, facts: Facts, trace_id: str) -> _Choice:
+    decision = decision_name(time.time_ns() // 1_000_000, secrets.randbits(80))
+    inputs = decision_pb2.DecisionInputs(
+        decision=decision,
+        request_id=ask.request_id,
+        fingerprint=ask.fingerprint,
+        customer=ask.customer,
+        max_actions=ask.max_actions,
+        channels=ask.channels,
+        rep=facts.rep,
+        parts=facts.parts,
+        trace_id=trace_id,
+    )
+    return _Choice(ask, decision, trace_id, facts, inputs.SerializeToString() + facts.wire)
 
 
-def _noted(service: str, error: grpc.aio.AioRpcError) -> str:
-    """Say in the log what failed, as an error where it is a fault of ours and not an outage; gives the words for it."""
-    say = log.warning if error.code() in parts.OUTAGES else log.error
-    # Details may quote what was sent; code and reason never do.
-    say("call failed", peer=service, code=error.code().name, reason=from_rpc_error(error).reason)
-    return parts.why(error)
+def _answers(choices: Sequence[_Choice], chosen: Sequence[_Chosen]) -> list[Answer]:
+    _refuse_reused(choices, chosen)
+    return [
+        Answer(_no_decision(choice, one, moment))
+        if isinstance(one, str)
+        else Answer(one.decision, one.repeated_request)
+        for choice, (one, moment) in zip(choices, chosen, strict=True)
+    ]
 
 
-def _no_decision(inputs: decision_pb2.DecisionInputs, detail: str) -> decision_pb2.Decision:
+def _no_decision(choice: _Choice, detail: str, moment: Timestamp) -> decision_pb2.Decision:
     decision = decision_pb2.Decision(
-        name=inputs.decision,
-        request_id=inputs.request_id,
-        customer=inputs.customer,
-        decision_time=inputs.decision_time,
+        name=choice.decision,
+        request_id=choice.ask.request_id,
+        customer=choice.ask.customer,
+        decision_time=moment,
         verdict=decision_pb2.VERDICT_NO_DECISION,
-        parts=[*inputs.parts, parts.missing_recommend(detail)],
-        trace_id=inputs.trace_id,
+        parts=[*choice.facts.parts, parts.missing_recommend(detail)],
+        trace_id=choice.trace_id,
         no_decision_reason=f"recommend {detail}; ask again with the same request_id",
     )
-    if inputs.HasField("profile"):
-        decision.data_quality.CopyFrom(inputs.profile.data_quality)
+    if choice.facts.profile is not None:
+        decision.data_quality.CopyFrom(choice.facts.profile.data_quality)
     return decision
 
 
-def _refuse_strangers(asks: Sequence[Ask], profiles: Profiles) -> None:
-    for ask in asks:
-        if ask.require_known and ask.customer in profiles.strangers:
+def _refuse_strangers(asks: Sequence[Ask], known: Sequence[Facts]) -> None:
+    for ask, facts in zip(asks, known, strict=True):
+        if ask.require_known and facts.is_stranger:
             remedy = "send his events first, or leave require_known unset for a cold start"
             raise NotFound(ask.customer, remedy, reason="CUSTOMER_NOT_FOUND")
-        if ask.require_known and ask.customer not in profiles.found:
+        if ask.require_known and facts.profile is None:
             message = (
                 f"profile cannot be asked whether {ask.customer} is known; "
                 "ask again later, or leave require_known unset for a cold start"
@@ -289,8 +251,12 @@ def _refuse_strangers(asks: Sequence[Ask], profiles: Profiles) -> None:
             raise Unavailable("CUSTOMER_STATE_UNKNOWN", message)
 
 
-def _refuse_reused(asks: Sequence[Ask], decided: Sequence[recommend_pb.Decided]) -> None:
-    reused = [ask.request_id for ask, one in zip(asks, decided, strict=True) if one.refusal]
+def _refuse_reused(choices: Sequence[_Choice], chosen: Sequence[_Chosen]) -> None:
+    reused = [
+        choice.ask.request_id
+        for choice, (one, _) in zip(choices, chosen, strict=True)
+        if not isinstance(one, str) and one.refusal
+    ]
     if reused:
         listed = ", ".join(repr(name) for name in reused[:5])
         remedy = "it was used with another body; send a new request_id with a new body"

@@ -14,6 +14,7 @@ from fieldwise.allocation.v1 import allocation_service_pb2 as allocation_pb
 from fieldwise.gateway.v1 import rep_days_service_pb2 as days_pb
 from fieldwise.recommend.v1 import decision_pb2
 from fieldwise.recommend.v1 import recommend_service_pb2 as recommend_pb
+from fieldwise_gateway import measures
 from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.core.diversity import diversity
 from fieldwise_gateway.decide import Answer, Ask, Decider
@@ -71,6 +72,7 @@ async def decide_each(decider: Decider, key: str, customers: Sequence[str]) -> l
     chunks = [asks[start : start + CHUNK] for start in range(0, len(asks), CHUNK)]
     decided = await asyncio.gather(*(asyncio.create_task(decide(chunk)) for chunk in chunks))
     answers = [answer for some in decided for answer in some]
+    measures.decided(answer.decision for answer in answers)
     missing = sum(answer.decision.verdict == decision_pb2.VERDICT_NO_DECISION for answer in answers)
     if missing:
         raise Unavailable("NOT_DECIDED", f"recommend did not answer for {missing} customers; ask again")

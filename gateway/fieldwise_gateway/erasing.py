@@ -22,6 +22,7 @@ from fieldwise.forecast.v1 import forecast_service_pb2 as forecast_pb
 from fieldwise.profile.v1 import privacy_service_pb2 as privacy_pb
 from fieldwise.recommend.v1 import recommend_service_pb2 as recommend_pb
 from fieldwise_gateway.backends import Backends
+from fieldwise_gateway.pseudonyms import Pseudonyms
 from fieldwise_gateway.snapshots import Snapshots
 from fieldwise_runtime import deadlines
 from fieldwise_runtime.errors import reason_of
@@ -39,7 +40,7 @@ _MODELS_REMAIN: Final = (
 _PLANS_REMAIN: Final = "in stored plans a rep and an account of nobody in his place, and sums over all accounts; the next plan is without him"
 _MOST_AT_ONCE: Final = 1_000
 _DECISIONS_REMAIN: Final = "names of decisions, and what was set aside for them, of nobody; the customer's id, so that nothing comes back"
-_GATEWAY_REMAINS: Final = "ids of requests beside hashes of their bodies; none says whose they were"
+_GATEWAY_REMAINS: Final = "ids of requests beside hashes of their bodies, and traces under a number that is nobody's now; none says whose they were"
 _JOBS_REMAIN: Final = "runs hold sums over all customers"
 
 
@@ -48,14 +49,20 @@ class Erasing:
 
     Args:
         snapshots: What this process remembers of customers; None where nothing is.
+        pseudonyms: What customers are called in traces; None where this process has not the gateway's database.
     """
 
     def __init__(
-        self, backends: Backends, now: Callable[[], datetime], snapshots: Snapshots | None = None
+        self,
+        backends: Backends,
+        now: Callable[[], datetime],
+        snapshots: Snapshots | None = None,
+        pseudonyms: Pseudonyms | None = None,
     ) -> None:
         self._backends = backends
         self._now = now
         self._snapshots = snapshots
+        self._pseudonyms = pseudonyms
         # The loop keeps only weak references to tasks.
         self._finishing: set[asyncio.Task[privacy_pb.ErasureReceipt]] = set()
         self._places: dict[str, Callable[[privacy_pb.ErasureReceipt], Awaitable[privacy_pb.ErasedPart]]] = {
@@ -162,9 +169,11 @@ class Erasing:
     async def _gateway(self, receipt: privacy_pb.ErasureReceipt) -> privacy_pb.ErasedPart:
         # Where this is not the gateway: that forgets by itself within a second, since it follows profile's changes.
         forgotten = self._snapshots.erase(receipt.customers) if self._snapshots else 0
-        return privacy_pb.ErasedPart(
-            place="gateway", counts={"snapshots": forgotten}, remains=_GATEWAY_REMAINS
-        )
+        counts = {"snapshots": forgotten}
+        if self._pseudonyms is not None:
+            # Empty where he had none: the counts of a place say what was there.
+            counts["pseudonyms"] = await self._pseudonyms.forget(receipt.customers)
+        return privacy_pb.ErasedPart(place="gateway", counts=counts, remains=_GATEWAY_REMAINS)
 
     async def _jobs(self, _receipt: privacy_pb.ErasureReceipt) -> privacy_pb.ErasedPart:
         return privacy_pb.ErasedPart(place="jobs", remains=_JOBS_REMAIN)

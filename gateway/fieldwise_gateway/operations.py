@@ -14,11 +14,12 @@ from fieldwise_runtime.errors import NotFound
 class OperationsServicer(operations_pb2_grpc.OperationsServicer):
     """Passes each call on by the operation's name, ``operations/{service}/{uuid}``."""
 
-    def __init__(self, backends: Backends) -> None:
+    def __init__(self, backends: Backends, jobs: operations_pb2_grpc.OperationsStub) -> None:
         self._owners = {
             "allocation": backends.allocation_operations,
             "forecast": backends.forecast_operations,
             "recommend": backends.recommend_operations,
+            "jobs": jobs,
         }
 
     async def GetOperation(

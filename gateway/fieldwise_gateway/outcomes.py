@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 
 from opentelemetry import trace
@@ -24,9 +24,16 @@ CLOCKS_DIFFER_SECONDS = 60
 
 
 async def record_outcome(
-    backends: Backends, keys: IdempotencyKeys, request: gateway_pb.RecordOutcomeRequest, now: datetime
+    backends: Backends,
+    keys: IdempotencyKeys,
+    request: gateway_pb.RecordOutcomeRequest,
+    now: datetime,
+    allowed: Callable[[str], Awaitable[None]],
 ) -> gateway_pb.RecordOutcomeResponse:
     """Write the outcome as an event of the decision's customer; a repetition changes nothing.
+
+    Args:
+        allowed: Raises when the caller may not act for a customer; asked before anything is written.
 
     Raises:
         NotFound: The decision is not known.
@@ -36,6 +43,7 @@ async def record_outcome(
     decision = await backends.recommend.GetDecision(recommend_pb.GetDecisionRequest(name=request.decision))
     # From here an operator finds the decision's own trace.
     trace.get_current_span().set_attribute("fieldwise.decision_trace", decision.trace_id)
+    await allowed(decision.customer)
     _check_order(request, decision)
     asked = fingerprint(request)
     claim = await keys.claim("RecordOutcome", request.request_id, asked, now)

@@ -48,6 +48,15 @@ def of_profile(profile: profile_pb2.Profile, now: datetime) -> provenance.Part:
     return part
 
 
+def aged(part: provenance.Part, moment: int) -> provenance.Part:
+    """A part that is held, with its age at a business time in microseconds."""
+    own = provenance.Part()
+    own.CopyFrom(part)
+    if part.HasField("as_of"):
+        own.age.FromMicroseconds(max(0, moment - part.as_of.ToMicroseconds()))
+    return own
+
+
 def of_snapshot(profile: profile_pb2.Profile, now: datetime, detail: str) -> provenance.Part:
     """The part of a profile that was read for an earlier call and stands in."""
     part = of_profile(profile, now)

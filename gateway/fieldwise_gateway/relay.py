@@ -20,7 +20,7 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 
-from fieldwise.type.v1 import rules_pb2
+from fieldwise.type.v1 import access_pb2, rules_pb2
 from fieldwise_runtime import deadlines
 from fieldwise_runtime.errors import FieldwiseError
 
@@ -47,7 +47,12 @@ _PARTLY: Final = {
     "fieldwise.recommend.v1.RecommendService": OF_THE_DECISIONS,
 }
 # Asked for each decision, by the gateway itself; the rest of its service is served.
-_ONLY_FOR_DECISIONS: Final = "fieldwise.allocation.v1.AllocationService.LookUpTerms"
+_ONLY_FOR_DECISIONS: Final = frozenset(
+    {
+        "fieldwise.allocation.v1.AllocationService.LookUpTerms",
+        "fieldwise.allocation.v1.AllocationService.WatchTerms",
+    }
+)
 # A part of EraseCustomer, which is served.
 _ONLY_OF_ERASURE: Final = "fieldwise.allocation.v1.AllocationService.EraseCustomers"
 _INSTEAD: Final = {
@@ -62,6 +67,9 @@ _INSTEAD: Final = {
     "IngestEvents": "send events with fieldwise.gateway.v1.GatewayService/IngestEvents",
     "ListOutcomeEvents": "read what came of a decision with fieldwise.gateway.v1.GatewayService/GetDecision",
     "LookUpTerms": "ask for a decision with fieldwise.gateway.v1.GatewayService/Decide: it names the rep and the prices",
+    "WatchTerms": "ask for a decision with fieldwise.gateway.v1.GatewayService/Decide: it names the rep and the prices",
+    "WatchModels": "list the versions with fieldwise.forecast.v1.ForecastService/ListModelVersions",
+    "WatchChanges": "watch customers with fieldwise.profile.v1.ProfileService/WatchProfiles, or follow ListChanges",
     "SolvePrices": "prices are solved by the jobs process; read them with fieldwise.allocation.v1.AllocationService/GetPrices",
     "EraseCustomers": "erase a customer everywhere with fieldwise.profile.v1.PrivacyService/EraseCustomer",
     "ScoreCustomers": "ask for a decision with fieldwise.gateway.v1.GatewayService/Decide: it holds the scores",
@@ -92,6 +100,7 @@ class Relay:
         now: The business clock.
         instead: Methods that are answered here, by path (``/fieldwise.profile.v1.PrivacyService/EraseCustomer``).
         after: What is done before the answer of a method is passed on, by path.
+        written: Is told before the answer of any other unary method that writes is passed on.
     """
 
     def __init__(
@@ -100,11 +109,13 @@ class Relay:
         now: Callable[[], datetime],
         instead: Mapping[str, Instead] | None = None,
         after: Mapping[str, Callable[[], Awaitable[None]]] | None = None,
+        written: Callable[[], None] | None = None,
     ) -> None:
         self._channel = channel
         self._now = now
         self._instead = dict(instead or {})
         self._after = dict(after or {})
+        self._written = written
 
     def register(self, server: grpc.aio.Server, services: Iterable[ServiceDescriptor]) -> None:
         """Add the services to the server."""
@@ -118,24 +129,27 @@ class Relay:
     def _method(self, method: MethodDescriptor) -> Any:
         path = f"/{method.containing_service.full_name}/{method.name}"
         if not _is_served(method):
-            return _refusing(path, _INSTEAD.get(method.name, _ONLY_INSIDE))
+            return _refusing(path)
         parse = _Filling(method.input_type, self._now).parse
         own = self._instead.get(path)
         if own is not None:
             return grpc.unary_unary_rpc_method_handler(own, parse, _serialized)
         if method.server_streaming:
             return grpc.unary_stream_rpc_method_handler(self._stream(path), parse)
-        return grpc.unary_unary_rpc_method_handler(self._unary(path), parse)
+        return grpc.unary_unary_rpc_method_handler(self._unary(path, writes=_writes(method)), parse)
 
-    def _unary(self, path: str) -> Instead:
+    def _unary(self, path: str, *, writes: bool) -> Instead:
         call: Any = self._channel.unary_unary(path, _serialized)
         after = self._after.get(path)
+        written = self._written if writes else None
 
         async def answer(request: Message, _context: Any) -> bytes:
             # As long as the caller waits; the channel's own limit holds for a caller who gave none.
             raw: bytes = await call(request, timeout=deadlines.remaining())
             if after is not None:
                 await after()
+            if written is not None:
+                written()
             return raw
 
         return answer
@@ -180,10 +194,15 @@ def _serialized(message: Message) -> bytes:
 
 
 def _is_served(method: MethodDescriptor) -> bool:
-    if method.client_streaming or method.full_name in (_ONLY_FOR_DECISIONS, _ONLY_OF_ERASURE):
+    if method.client_streaming or method.full_name in (*_ONLY_FOR_DECISIONS, _ONLY_OF_ERASURE):
         return False
     served = _PARTLY.get(method.containing_service.full_name)
     return served is None or method.name in served
+
+
+def _writes(method: MethodDescriptor) -> bool:
+    scope: str = method.GetOptions().Extensions[access_pb2.access].scope
+    return scope.endswith(".write")
 
 
 def _is_required_time(field: FieldDescriptor | None) -> bool:
@@ -194,11 +213,16 @@ def _is_required_time(field: FieldDescriptor | None) -> bool:
     return is_time and bool(field.GetOptions().Extensions[rules_pb2.rules].required)
 
 
-def _refusing(path: str, remedy: str) -> Any:
+def not_served(path: str) -> FieldwiseError:
+    """What a caller is told of a method (``/package.Service/Method``) that is only for the services: what to call instead."""
+    remedy = _INSTEAD.get(path.rpartition("/")[2], _ONLY_INSIDE)
     message = f"{path.strip('/')} is not served by the gateway; {remedy}"
+    return FieldwiseError("NOT_AT_THE_GATEWAY", message, code=grpc.StatusCode.UNIMPLEMENTED)
 
+
+def _refusing(path: str) -> Any:
     async def refuse(_request: Any, _context: Any) -> bytes:
-        raise FieldwiseError("NOT_AT_THE_GATEWAY", message, code=grpc.StatusCode.UNIMPLEMENTED)
+        raise not_served(path)
 
     # What was sent is not read: bytes of any form get the same answer, and a stream its first and last one.
     return grpc.stream_unary_rpc_method_handler(refuse)

@@ -19,15 +19,18 @@ from fieldwise.gateway.v1 import gateway_service_pb2_grpc as gateway_grpc
 from fieldwise.profile.v1 import consent_pb2
 from fieldwise.profile.v1 import profile_service_pb2 as profile_pb
 from fieldwise.recommend.v1 import decision_pb2
-from fieldwise_gateway import parts
+from fieldwise_gateway import measures, parts, principal
 from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.clock import BusinessClock
 from fieldwise_gateway.decide import Answer, Ask, Decider
-from fieldwise_gateway.ingest import relay
+from fieldwise_gateway.holding import Holding
+from fieldwise_gateway.ingest import Ingestion
 from fieldwise_gateway.outcomes import record_outcome
 from fieldwise_gateway.planning import plan_territories
+from fieldwise_gateway.pseudonyms import Pseudonyms
 from fieldwise_gateway.replay import get_decision
 from fieldwise_gateway.store import IdempotencyKeys
+from fieldwise_gateway.territories import Territories
 from fieldwise_runtime.fingerprints import fingerprint
 from fieldwise_runtime.tracing import current_trace_id
 
@@ -40,9 +43,21 @@ class GatewayServicer(gateway_grpc.GatewayServiceServicer):
     """The only door for apps."""
 
     def __init__(
-        self, backends: Backends, decider: Decider, clock: BusinessClock, keys: IdempotencyKeys, currency: str
+        self,
+        backends: Backends,
+        decider: Decider,
+        clock: BusinessClock,
+        keys: IdempotencyKeys,
+        currency: str,
+        holding: Holding,
+        territories: Territories,
+        pseudonyms: Pseudonyms,
     ) -> None:
         self._backends = backends
+        self._holding = holding
+        self._territories = territories
+        self._pseudonyms = pseudonyms
+        self._ingestion = Ingestion(backends, clock.now, holding)
         self._decider = decider
         self._clock = clock
         self._keys = keys
@@ -58,7 +73,8 @@ class GatewayServicer(gateway_grpc.GatewayServiceServicer):
             require_known=request.require_known,
         )
         (answer,) = await self._decider.decide([ask], current_trace_id())
-        _note(answer)
+        _note(answer, self._pseudonyms)
+        measures.decided([answer.decision])
         return gateway_pb.DecideResponse(decision=answer.decision)
 
     async def BatchDecide(
@@ -76,6 +92,7 @@ class GatewayServicer(gateway_grpc.GatewayServiceServicer):
         decided = await asyncio.gather(*(decide(chunk) for chunk in chunks))
         decisions = [answer.decision for some in decided for answer in some]
         _note_batch(decisions)
+        measures.decided(decisions)
         return gateway_pb.BatchDecideResponse(decisions=decisions)
 
     async def GetDecision(
@@ -86,12 +103,15 @@ class GatewayServicer(gateway_grpc.GatewayServiceServicer):
     async def RecordOutcome(
         self, request: gateway_pb.RecordOutcomeRequest, context: Any
     ) -> gateway_pb.RecordOutcomeResponse:
-        return await record_outcome(self._backends, self._keys, request, self._clock.now())
+        answer = await record_outcome(self._backends, self._keys, request, self._clock.now(), self._is_his)
+        # Whoever decides for him right after knows of it, an opt-out above all.
+        self._holding.drop([answer.event.customer])
+        return answer
 
     async def IngestEvents(
         self, request_iterator: AsyncIterator[gateway_pb.IngestEventsRequest], context: Any
     ) -> AsyncIterator[profile_pb.IngestEventsResponse]:
-        async for answer in relay(self._backends, request_iterator, self._clock.now):
+        async for answer in self._ingestion.relay(request_iterator):
             yield answer
 
     async def PlanTerritories(
@@ -163,6 +183,9 @@ class GatewayServicer(gateway_grpc.GatewayServiceServicer):
         await self._clock.move(request.to.ToDatetime(tzinfo=UTC))
         return gateway_pb.Clock(now=self._moment(), recorded=self._clock.recorded)
 
+    async def _is_his(self, customer: str) -> None:
+        await self._territories.require_customer(principal.current(), "outcomes.write", customer)
+
     def _moment(self) -> Timestamp:
         moment = Timestamp()
         moment.FromDatetime(self._clock.now())
@@ -184,7 +207,7 @@ def _asks(request: gateway_pb.BatchDecideRequest) -> list[Ask]:
     ]
 
 
-def _note(answer: Answer) -> None:
+def _note(answer: Answer, pseudonyms: Pseudonyms) -> None:
     """Say on the call's span what was decided: what an operator asks for first."""
     span = trace.get_current_span()
     if not span.is_recording():
@@ -193,6 +216,9 @@ def _note(answer: Answer) -> None:
     # A decision is found by one trace, the one that made it.
     name = "fieldwise.repeated_decision" if answer.repeated else "fieldwise.decision"
     span.set_attribute(name, decision.name)
+    pseudonym = pseudonyms.of(decision.customer)
+    if pseudonym:
+        span.set_attribute("fieldwise.customer", pseudonym)
     span.set_attribute("fieldwise.verdict", decision_pb2.Verdict.Name(decision.verdict))
     span.set_attribute("fieldwise.action", decision.chosen_action)
     degraded = [part.name for part in decision.parts if parts.is_degraded(part)]

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from fieldwise.allocation.v1 import allocation_service_pb2 as allocation_pb
 from fieldwise.profile.v1 import profile_pb2
+from fieldwise_gateway.holding import Holding
 
 V = TypeVar("V")
 
@@ -25,11 +26,12 @@ class Snapshots:
     """The last profile of each customer, the last rep of each, and the last prices.
 
     What a customer no longer allows is forgotten, and an answer that was under way meanwhile does not bring it back: whoever
-    reads profiles takes `moment` before, and gives it when he keeps them.
+    reads profiles takes `moment` before, and gives it when he keeps them. What is held for use is dropped with it.
     """
 
-    def __init__(self, capacity: int = 50_000) -> None:
+    def __init__(self, capacity: int = 50_000, holding: Holding | None = None) -> None:
         self._capacity = capacity
+        self._holding = holding
         self._profiles: OrderedDict[str, Remembered[profile_pb2.Profile]] = OrderedDict()
         # Profiles of merged customers rest on all their names: name -> names of the snapshots that rest on it.
         self._resting: dict[str, set[str]] = {}
@@ -90,7 +92,10 @@ class Snapshots:
         """Forget the profiles that rest on these customers; gives the names of those that were remembered."""
         self._moment += 1
         gone: list[str] = []
-        for customer in customers:
+        listed = list(customers)
+        if self._holding is not None:
+            self._holding.forget(listed)
+        for customer in listed:
             for name in {customer, *self._resting.get(customer, ())}:
                 _keep(self._forgotten, name, self._moment, self._capacity)
                 if self._drop(name):
@@ -107,6 +112,8 @@ class Snapshots:
         """Forget all profiles: nobody can say what changed since they were read."""
         self._moment += 1
         self._all_forgotten = self._moment
+        if self._holding is not None:
+            self._holding.drop_all()
         self._profiles.clear()
         self._resting.clear()
 

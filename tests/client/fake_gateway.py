@@ -69,6 +69,7 @@ class FakeGatewayServicer(
         )
         self.cancelled = threading.Event()
         self.traces: list[traces.Trace] = []
+        self.found: list[traces.TraceSummary] = []
         self.remaining: list[float] = []
         self._operation: operations_pb2.Operation | None = None
         self._result: Any = None
@@ -178,6 +179,14 @@ class FakeGatewayServicer(
     def ListJobRuns(self, request: Any, context: Any) -> Any:
         self._met("ListJobRuns", request, context)
         return jobs.ListJobRunsResponse()
+
+    def SearchTraces(self, request: Any, context: Any) -> Any:
+        self._met("SearchTraces", request, context)
+        return traces.SearchTracesResponse(traces=self.found)
+
+    def ExportTrace(self, request: Any, context: Any) -> Any:
+        self._met("ExportTrace", request, context)
+        return traces.ExportedTrace(name="traces/x", content=b'{"resourceSpans":[]}')
 
     def GetTraceStore(self, request: Any, context: Any) -> Any:
         self._met("GetTraceStore", request, context)

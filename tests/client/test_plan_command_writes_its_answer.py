@@ -247,6 +247,29 @@ def test_decide_prints_the_decision_or_json(gateway: FakeGatewayServicer, tmp_pa
     assert "致电问候" in run("decide", "417", "--lang", "zh", "--data", str(tmp_path)).output
 
 
+def test_traces_are_searched_and_written_for_other_tools(
+    gateway: FakeGatewayServicer, tmp_path: Path
+) -> None:
+    from fieldwise.gateway.v1.traces_service_pb2 import TraceSummary
+    from tests.client.test_waterfall_of_a_trace import trace as a_trace
+
+    gateway.found = [TraceSummary(name="traces/" + "ab" * 16, root_method="a.B/Decide", spans=9, error=True)]
+    asked = ("--customer", "417", "--errors", "--min-ms", "20", "--attribute", "fieldwise.verdict=X")
+    shown = run("traces", "search", *asked, "--data", str(tmp_path))
+    assert shown.exit_code == 0
+    assert "Decide" in shown.output
+    assert "ERROR" in shown.output
+    request = gateway.requests[-1]
+    assert (request.customer, request.errors_only) == ("customers/417", True)
+    assert request.min_duration.ToMilliseconds() == 20
+    assert dict(request.attributes) == {"fieldwise.verdict": "X"}
+    assert run("traces", "search", "--attribute", "x", "--data", str(tmp_path)).exit_code == 2
+    gateway.traces = [a_trace()]
+    file = tmp_path / "trace.json"
+    assert run("trace", UUID, "--otlp", str(file), "--data", str(tmp_path)).exit_code == 0
+    assert file.read_bytes() == b'{"resourceSpans":[]}'
+
+
 def test_trace_prints_the_waterfall_and_says_by_its_code_whether_it_is_whole(
     gateway: FakeGatewayServicer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,7 +66,7 @@ def test_waits_double_to_the_longest_and_begin_anew_after_a_healthy_life(lifetim
     backoff, failures, expected = Backoff(), 0, 0.0
     for lived in lifetimes:
         failures = backoff.failures_after(failures, lived)
-        expected = 0.2 if lived >= 30.0 or expected == 0.0 else min(10.0, 2 * expected)
+        expected = 0.05 if lived >= 30.0 or expected == 0.0 else min(10.0, 2 * expected)
         assert backoff.wait(failures) == pytest.approx(expected)
 
 

@@ -125,3 +125,18 @@ def test_what_prometheus_watches_is_in_the_file(services: dict[str, Any]) -> Non
         t for job in config["scrape_configs"] for each in job["static_configs"] for t in each["targets"]
     ]
     assert {target.partition(":")[0] for target in targets} <= {"localhost", *services}
+    for name, _, port in (target.partition(":") for target in targets):
+        if name in services and name not in OTHERS:
+            listening = [
+                value
+                for variable, value in services[name]["environment"].items()
+                if re.fullmatch(rf"FIELDWISE_{name.upper()}_(METRICS|HTTP)_LISTEN", variable)
+            ]
+            assert listening == [f"0.0.0.0:{port}"]
+
+
+def test_prometheus_is_given_its_rules(services: dict[str, Any]) -> None:
+    config = yaml.safe_load((ROOT / "docker" / "prometheus.yml").read_text(encoding="utf-8"))
+    mounted = {volume.split(":")[1] for volume in services["prometheus"]["volumes"]}
+    assert {f"/etc/prometheus/{name}" for name in config["rule_files"]} <= mounted
+    assert all((ROOT / "docker" / name).is_file() for name in config["rule_files"])

@@ -59,6 +59,35 @@ class Mood:
             await context.abort(self.code, "told to")
 
 
+class Telling:
+    """A stream of changes that a test opens, feeds and breaks; before it is opened it ends at once."""
+
+    def __init__(self) -> None:
+        self.is_open = False
+        self._listeners: list[asyncio.Queue[list[str] | None]] = []
+        self.heard = asyncio.Event()
+
+    async def stream(self) -> AsyncIterator[list[str]]:
+        if not self.is_open:
+            return
+        told: asyncio.Queue[list[str] | None] = asyncio.Queue()
+        self._listeners.append(told)
+        self.heard.set()
+        yield []
+        while (names := await told.get()) is not None:
+            yield names
+
+    def tell(self, *names: str) -> None:
+        for each in self._listeners:
+            each.put_nowait(list(names))
+
+    def end(self) -> None:
+        """End the stream and do not open it again."""
+        self.is_open = False
+        for each in self._listeners:
+            each.put_nowait(None)
+
+
 class FakeProfile(profile_grpc.ProfileServiceServicer):
     def __init__(self, mood: Mood) -> None:
         self.mood = mood
@@ -70,9 +99,12 @@ class FakeProfile(profile_grpc.ProfileServiceServicer):
         # The fake has only the methods that the gateway's tests reach.
         self.privacy = FakePrivacy()  # type: ignore[abstract]  # see above
         self.withheld: set[str] = set()
+        # A stream without an end, in KiB a message: how many were taken, and whether it was ended.
+        self.flood, self.flooded, self.dried = 0, 0, asyncio.Event()
         self.looked = asyncio.Event()
         self.refuses_tokens = False
         self.changes: list[tuple[str, profile_pb.ChangeKind.ValueType]] = []
+        self.tells = Telling()
 
     async def BatchGetProfiles(self, request: Any, context: Any) -> Any:
         await self.mood.act(context)
@@ -102,6 +134,13 @@ class FakeProfile(profile_grpc.ProfileServiceServicer):
         self.watched.append(request)
         for name in request.names:
             yield profile_pb2.Profile(name=name, event_count=7)
+        if self.flood:
+            try:
+                while True:
+                    yield profile_pb2.Profile(name=KNOWN[0], tags=["x" * self.flood * 1024])
+                    self.flooded += 1
+            finally:
+                self.dried.set()
         await self.mood.act(context)
 
     async def ListChanges(self, request: Any, context: Any) -> Any:
@@ -114,6 +153,11 @@ class FakeProfile(profile_grpc.ProfileServiceServicer):
         for sequence, (customer, kind) in enumerate(self.changes[after:], after + 1):
             answer.changes.add(sequence=sequence, customer=customer, kind=kind)
         return answer
+
+    async def WatchChanges(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        """Tells nothing until a test says so: then the gateway asks each time, as the other tests expect."""
+        async for told in self.tells.stream():
+            yield profile_pb.WatchChangesResponse(customers=told, versions="1")
 
     async def ListCustomers(self, request: Any, context: Any) -> Any:
         return profile_pb.ListCustomersResponse(names=KNOWN, total_size=len(KNOWN))
@@ -221,12 +265,19 @@ class FakeForecast(forecast_grpc.ForecastServiceServicer):
         self.trainings: list[forecast_pb.TrainModelRequest] = []
         self.scored: list[forecast_pb.ScoreCustomersRequest] = []
         self.training_fails = False
+        self.tells = Telling()
+        self.serving = ["models/buys-28d/versions/1"]
+
+    async def WatchModels(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        async for _ in self.tells.stream():
+            yield forecast_pb.WatchModelsResponse(versions=self.serving)
 
     async def ScoreCustomers(self, request: Any, context: Any) -> Any:
         self.scored.append(request)
         await self.mood.act(context)
         answer = forecast_pb.ScoreCustomersResponse()
         answer.part.name, answer.part.state = "forecast", provenance_pb2.PART_STATE_FRESH
+        answer.part.version = self.serving[0]
         for asked in request.customers:
             scores = answer.scores.add(customer=asked.customer)
             scores.spend_if_buys.currency_code, scores.spend_if_buys.micros = "USD", 80_000_000
@@ -267,6 +318,17 @@ class FakeAllocation(allocation_grpc.AllocationServiceServicer):
         self.prices: price_pb2.PriceSet | None = None
         self.budgets = {"email-slots": 10.0}
         self.plan = ""
+        self.tells = Telling()
+
+    async def WatchTerms(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        async for _ in self.tells.stream():
+            answer = allocation_pb.WatchTermsResponse(
+                reassigned=True, reps_by_customer=dict.fromkeys(KNOWN, "reps/held")
+            )
+            period = answer.periods.add()
+            period.price_set.name = "priceSets/4"
+            period.part.name, period.part.state = "allocation", provenance_pb2.PART_STATE_FRESH
+            yield answer
 
     async def LookUpTerms(self, request: Any, context: Any) -> Any:
         await self.mood.act(context)
@@ -412,6 +474,7 @@ class World:
     gateway: gateway_grpc.GatewayServiceAsyncStub
     channel: grpc.aio.Channel
     fakes: Fakes
+    port: int = 0  # of the gateway
 
 
 def _register(name: str, fake: Any) -> Any:

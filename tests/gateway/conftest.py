@@ -25,13 +25,14 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     environ = {
         "FIELDWISE_DATA": str(tmp_path),
         "FIELDWISE_GATEWAY_LISTEN": "127.0.0.1:0",
+        "FIELDWISE_GATEWAY_ACCESS": "open",
         "FIELDWISE_CLOCK": "recorded:2017-12-25T00:00:00Z",
     } | {f"FIELDWISE_{name.upper()}_ADDRESS": fakes.address(name) for name in fakes.servers}
     settings = load(Settings, environ)
     migrations.migrate(settings.database_url, gateway_main.PACKAGE)
     server = await start(await gateway_main.wired(settings, load(Addresses, environ)))
     channel = grpc.aio.insecure_channel(f"127.0.0.1:{server.port}")
-    yield World(gateway_grpc.GatewayServiceStub(channel), channel, fakes)
+    yield World(gateway_grpc.GatewayServiceStub(channel), channel, fakes, server.port)
     await channel.close()
     await server.stop()
     for each in fakes.servers.values():

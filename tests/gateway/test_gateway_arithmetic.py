@@ -7,8 +7,12 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fieldwise.profile.v1.profile_pb2 import Profile
+from fieldwise.recommend.v1.decision_pb2 import DecisionInputs
+from fieldwise.recommend.v1.recommend_service_pb2 import BatchRecommendActionsRequest
 from fieldwise_gateway.core.names import decision_name
 from fieldwise_gateway.core.time_budget import ANSWER_RESERVE, TimeBudget, longest
+from fieldwise_gateway.core.wire_fields import delimited
 from fieldwise_gateway.core.workload import Outlook, account_value, expected_orders, workload_hours
 
 outlooks = st.builds(
@@ -52,3 +56,15 @@ def test_more_orders_make_more_work_and_never_less(outlook: Outlook) -> None:
 @given(outlooks, st.floats(0, 1))
 def test_value_lies_between_nothing_and_the_margin_of_all_spend(outlook: Outlook, margin: float) -> None:
     assert 0 <= account_value(outlook, margin) <= round(outlook.spend_if_buys * margin)
+
+
+@given(st.lists(st.integers(0, 40_000), min_size=1, max_size=5))
+def test_messages_joined_as_bytes_are_the_messages_joined(lengths: list[int]) -> None:
+    parts = [DecisionInputs(decision=f"decisions/{n}", rep="r" * length) for n, length in enumerate(lengths)]
+    profile = Profile(name="customers/a", event_count=7)
+    held = DecisionInputs(profile=profile).SerializeToString()
+    joined = b"".join(delimited(1, part.SerializeToString() + held) for part in parts)
+    expected = BatchRecommendActionsRequest(inputs=parts)
+    for each in expected.inputs:
+        each.profile.CopyFrom(profile)
+    assert BatchRecommendActionsRequest.FromString(joined) == expected

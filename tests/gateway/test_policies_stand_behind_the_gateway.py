@@ -55,6 +55,7 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
     environ = {
         "FIELDWISE_DATA": str(tmp_path),
         "FIELDWISE_GATEWAY_LISTEN": "127.0.0.1:0",
+        "FIELDWISE_GATEWAY_ACCESS": "open",
         "FIELDWISE_CLOCK": f"recorded:{datetime.fromtimestamp(LATER, UTC).isoformat()}",
         "FIELDWISE_RECOMMEND_ADDRESS": f"127.0.0.1:{recommend.port}",
     } | {f"FIELDWISE_{name}_ADDRESS": NOWHERE for name in ("PROFILE", "FORECAST", "ALLOCATION")}

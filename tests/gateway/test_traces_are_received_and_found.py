@@ -244,6 +244,7 @@ async def test_another_backend_gets_the_same_spans(url: str) -> None:
     await other.start()
     async with running(url, FIELDWISE_TRACES_RELAY=f"127.0.0.1:{port}") as store:
         await store.otlp.Export(export(ids=range(1, 8)))
+        await store.otlp.Export(export(ids=range(1, 8)))
         await until(lambda: backend.spans == 7)
         for _ in range(50):
             if (await store.state()).relayed == 7:

@@ -14,7 +14,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from fieldwise_runtime import tracing
+from fieldwise_runtime import metrics, tracing
 from fieldwise_runtime.workers import run_in_process
 from tests.runtime import work_for_workers as work
 
@@ -183,3 +183,19 @@ def test_a_carried_context_comes_back_as_it_was(recorded: Any) -> None:
     assert tracing.carry() == {}
     assert [link.context.span_id for link in tracing.link_to(carrier)] == [here.get_span_context().span_id]
     assert recorded.get_finished_spans()[-1].parent.span_id == here.get_span_context().span_id
+
+
+async def test_every_span_that_nobody_takes_is_counted_also_those_that_find_the_queue_full(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tracing, "_MOST_QUEUED", 1_024)
+    before = metrics.REGISTRY.get_sample_value("fieldwise_spans_dropped_total") or 0.0
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        recording = tracing.configure("fieldwise-test", f"127.0.0.1:{deaf.getsockname()[1]}")
+        await asyncio.to_thread(make_spans, 4_000)
+        await shut_down(recording)
+    dropped = (metrics.REGISTRY.get_sample_value("fieldwise_spans_dropped_total") or 0.0) - before
+    # Most found the queue full; what the shutdown did not wait for is in neither count.
+    assert 2_000 <= dropped <= 4_000

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 OURS = "fieldwise-"
 _VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
 _DATABASE = re.compile(r"postgresql://[^@]*@postgres:5432/(\w+)")
-_ADDRESS = re.compile(r"\b(?:0\.0\.0\.0|127\.0\.0\.1|[a-z]+):(5005\d|4317)\b")
+_ADDRESS = re.compile(r"\b(?:0\.0\.0\.0|127\.0\.0\.1|[a-z]+):(500[56]\d|4317)\b")
 
 
 @dataclass(frozen=True)

@@ -34,18 +34,46 @@ _OPTIONS = [("grpc.max_receive_message_length", 64 * 2**20), ("grpc.max_reconnec
 
 
 def free_port_base() -> int:
-    """The first of seven free ports in a row."""
+    """The first of sixteen free ports in a row."""
     # Each process of a test run looks in a row of its own: a port found free is not yet taken. All below those that
     # the system hands out itself.
     for base in range(21000 + 16 * (os.getpid() % 600), 32000, 16):
         try:
-            for port in range(base, base + 7):
+            for port in range(base, base + 16):
                 with socket.socket() as probe:
                     probe.bind(("127.0.0.1", port))
         except OSError:
             continue
         return base
-    raise RuntimeError("no seven free ports in a row")
+    raise RuntimeError("no sixteen free ports in a row")
+
+
+def operator_key(data: Path) -> str:
+    """The key that the installation's first start left for its owner."""
+    return (data / "access" / "operator.key").read_text().strip()
+
+
+class _Keyed(
+    grpc.UnaryUnaryClientInterceptor,
+    grpc.UnaryStreamClientInterceptor,
+    grpc.StreamStreamClientInterceptor,
+):
+    """Shows the installation's own key, as its commands do."""
+
+    def __init__(self, data: Path) -> None:
+        self._shown = ("authorization", f"Bearer {operator_key(data)}")
+
+    def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
+        return continuation(self._with_key(details), request)
+
+    def intercept_unary_stream(self, continuation: Any, details: Any, request: Any) -> Any:
+        return continuation(self._with_key(details), request)
+
+    def intercept_stream_stream(self, continuation: Any, details: Any, requests: Any) -> Any:
+        return continuation(self._with_key(details), requests)
+
+    def _with_key(self, details: Any) -> Any:
+        return details._replace(metadata=(*(details.metadata or ()), self._shown))
 
 
 @dataclass
@@ -57,7 +85,8 @@ class Running:
     base: int
 
     def __post_init__(self) -> None:
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{self.base}", options=_OPTIONS)
+        bare = grpc.insecure_channel(f"127.0.0.1:{self.base}", options=_OPTIONS)
+        self.channel: grpc.Channel = grpc.intercept_channel(bare, _Keyed(self.data))
         self.gateway = gateway_grpc.GatewayServiceStub(self.channel)
         self.operations: Any = operations_pb2_grpc.OperationsStub(self.channel)
         traces = grpc.insecure_channel(f"127.0.0.1:{self.base + 5}", options=_OPTIONS)
@@ -65,7 +94,12 @@ class Running:
         jobs = grpc.insecure_channel(f"127.0.0.1:{self.base + 6}", options=_OPTIONS)
         self.jobs = jobs_grpc.JobsServiceStub(jobs)
         self.job_operations: Any = operations_pb2_grpc.OperationsStub(jobs)
-        self.channels = (self.channel, traces, jobs)
+        self.channels = (bare, traces, jobs)
+
+    @property
+    def key(self) -> str:
+        """The operator's key, for clients that know the address only."""
+        return operator_key(self.data)
 
     def processes(self) -> dict[str, dict[str, Any]]:
         """What the supervisor has on record of each process, by name."""

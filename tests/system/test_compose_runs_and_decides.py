@@ -26,7 +26,7 @@ from fieldwise_client.supervisor.places import Places as Addresses
 from tests.system.composed import ROOT, Composed, Places, services
 
 HOUSEHOLDS = 30
-PORTS = ("50050", "50051", "50052", "50053", "50054", "50055", "50056", "4317")
+PORTS = (*(str(port) for port in range(50050, 50066)), "4317")
 
 
 class Jaeger(trace_service_pb2_grpc.TraceServiceServicer):
@@ -95,8 +95,8 @@ def installation(
     composed = Composed(file, Places(data, ports, databases))
     try:
         composed.up()
-        addresses = Addresses(*(f"127.0.0.1:{ports[port]}" for port in ("50050", "50056", "50055")))
-        with Installation(addresses) as found:
+        # The gateway's volume holds the first operator's key.
+        with Installation(Addresses(f"127.0.0.1:{ports['50050']}", data=data)) as found:
             yield found
     finally:
         composed.down()

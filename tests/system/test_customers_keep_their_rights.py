@@ -28,7 +28,7 @@ SOON = END - timedelta(minutes=5)
 
 @pytest.fixture
 def client(company: Running) -> Iterator[fw.Client]:
-    with fw.Client(f"127.0.0.1:{company.base}", timeout=5.0) as made:
+    with fw.Client(f"127.0.0.1:{company.base}", timeout=5.0, api_key=company.key) as made:
         yield made
 
 

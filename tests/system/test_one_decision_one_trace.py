@@ -8,6 +8,7 @@ from fieldwise.gateway.v1 import gateway_service_pb2 as pb
 from fieldwise.gateway.v1 import traces_service_pb2 as traces_pb
 from fieldwise.recommend.v1 import decision_pb2
 from fieldwise.type.v1 import provenance_pb2 as provenance
+from fieldwise_client.waterfall import accounted_services
 from tests.system.installation import Running
 from tests.system.small_world import customer
 
@@ -21,7 +22,7 @@ SERVICES = {
 
 
 def whole(trace: traces_pb.Trace) -> bool:
-    arrived = {span.service for span in trace.spans} >= SERVICES
+    arrived = accounted_services(trace) >= SERVICES
     return arrived and not trace.missing_services and not trace.orphans
 
 

@@ -16,7 +16,7 @@ from tests.system.small_world import customer
 
 @pytest.fixture
 def client(company: Running) -> Iterator[Client]:
-    with Client(f"127.0.0.1:{company.base}") as client:
+    with Client(f"127.0.0.1:{company.base}", api_key=company.key) as client:
         yield client
 
 

@@ -13,7 +13,7 @@ from tests.system.small_world import customer
 
 @pytest.fixture
 def client(company: Running) -> Iterator[fw.Client]:
-    with fw.Client(f"127.0.0.1:{company.base}", timeout=10.0) as made:
+    with fw.Client(f"127.0.0.1:{company.base}", timeout=10.0, api_key=company.key) as made:
         yield made
 
 

@@ -7,22 +7,26 @@ import contextlib
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 
 import grpc.aio
 
 from fieldwise.gateway.v1 import jobs_service_pb2_grpc as jobs_grpc
 from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.clock import BusinessClock
+from fieldwise_gateway.jobs import measures
 from fieldwise_gateway.jobs.running import Jobs
 from fieldwise_gateway.jobs.schedule import Schedule
 from fieldwise_gateway.jobs.servicer import JobsServicer
 from fieldwise_gateway.jobs.store import JobStore
+from fieldwise_gateway.pseudonyms import Pseudonyms
 from fieldwise_gateway.settings import Addresses, JobsSettings
 from fieldwise_gateway.store import ClockStore
-from fieldwise_runtime import logs, loops, migrations, tracing
+from fieldwise_runtime import logs, loops, migrations, tls, tracing
 from fieldwise_runtime.database import Database, Durability
 from fieldwise_runtime.errors import FieldwiseError
 from fieldwise_runtime.operations import SERVICE_NAME, Operations
+from fieldwise_runtime.peers import Callers
 from fieldwise_runtime.server import Service, serve
 from fieldwise_runtime.settings import SettingsError, load
 
@@ -47,8 +51,9 @@ class Process:
         database, clocks = self._databases
         store = JobStore(database)
         clock = await BusinessClock.follow(self._settings.clock.start, ClockStore(clocks))
-        jobs = Jobs(self._backends, store, clock)
-        schedule = Schedule(jobs, self._backends, store, clock)
+        pseudonyms = Pseudonyms(clocks)
+        jobs = Jobs(self._backends, store, clock, pseudonyms)
+        schedule = Schedule(jobs, self._backends, store, clock, pseudonyms)
         await self._operations.recover()
         self._tasks = [
             asyncio.create_task(schedule.every(self._settings.every_seconds)),
@@ -62,10 +67,13 @@ class Process:
         return Service(
             name=NAME,
             listen=self._settings.listen,
+            metrics=self._settings.metrics,
+            measure=partial(_measure, clock),
             register=register,
             service_names=["fieldwise.gateway.v1.JobsService", SERVICE_NAME],
             ready=self._ready,
             on_stop=self._stop,
+            callers=Callers(frozenset({"gateway", tls.OPERATOR})),
         )
 
     async def _ready(self) -> Mapping[str, bool]:
@@ -85,8 +93,13 @@ class Process:
             await database.close()
 
 
+async def _measure(clock: BusinessClock) -> None:
+    measures.business_time(await clock.refresh())
+
+
 async def run(settings: JobsSettings, addresses: Addresses) -> None:
     """Serve until told to stop."""
+    tls.configure("jobs", settings.tls)
     recording = tracing.configure(NAME, settings.traces)
     migrations.verify(settings.database_url, PACKAGE)
     migrations.verify(settings.clock_database_url, "fieldwise_gateway")

@@ -6,6 +6,7 @@ from fieldwise.profile.v1 import consent_pb2
 from fieldwise.profile.v1 import profile_service_pb2 as profile_pb
 from fieldwise.recommend.v1 import recommend_service_pb2 as recommend_pb
 from fieldwise_gateway.backends import Backends
+from fieldwise_gateway.jobs import measures
 from fieldwise_gateway.jobs.store import JobStore
 from fieldwise_runtime.logs import get_logger
 from fieldwise_runtime.tracing import tracer, unrecorded
@@ -25,6 +26,7 @@ async def carry_outcomes(backends: Backends, store: JobStore) -> int:
     while True:
         page = await _next_page(backends, store)
         if not page.events:
+            measures.carried(recorded)
             return recorded
         with tracer().start_as_current_span("carry outcomes", attributes={"fieldwise.job": "carry-outcomes"}):
             recorded += await _carry(backends, page)

@@ -13,7 +13,7 @@ from fieldwise.allocation.v1 import price_pb2
 from fieldwise.gateway.v1 import jobs_service_pb2 as jobs_pb
 from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.clock import BusinessClock
-from fieldwise_gateway.jobs import upkeep
+from fieldwise_gateway.jobs import measures, upkeep
 from fieldwise_gateway.jobs.carrying import carry_outcomes
 from fieldwise_gateway.jobs.deciding import Place, Told, decide_for_all
 from fieldwise_gateway.jobs.due import WEEKLY_SALES, Due, begin_to_count, due_trainings
@@ -22,6 +22,7 @@ from fieldwise_gateway.jobs.pairing import learn_answers, learn_next, learn_pair
 from fieldwise_gateway.jobs.pricing import solve_prices
 from fieldwise_gateway.jobs.store import JobStore
 from fieldwise_gateway.jobs.training import refresh_model, train_models
+from fieldwise_gateway.pseudonyms import Pseudonyms
 from fieldwise_runtime.tracing import current_trace_id
 
 # At a business time and with an id of the request; gives a summary and the names of what it made.
@@ -31,7 +32,9 @@ Work = Callable[[datetime, str], Awaitable[tuple[str, list[str]]]]
 class Jobs:
     """The jobs that there are. Two runs of the same job never overlap."""
 
-    def __init__(self, backends: Backends, store: JobStore, clock: BusinessClock) -> None:
+    def __init__(
+        self, backends: Backends, store: JobStore, clock: BusinessClock, pseudonyms: Pseudonyms | None = None
+    ) -> None:
         self._backends = backends
         self._store = store
         self._clock = clock
@@ -51,7 +54,7 @@ class Jobs:
             "learn-pairs": self._upkeep(learn_pairs),
             "learn-next": self._upkeep(learn_next),
             "learn-answers": self._upkeep(learn_answers),
-            "finish-erasures": self._upkeep(upkeep.finish_erasures),
+            "finish-erasures": self._upkeep(partial(upkeep.finish_erasures, pseudonyms=pseudonyms)),
             "decide-for-all": self._decide_for_all,
         }
         self._locks = {job: asyncio.Lock() for job in self._works}
@@ -84,6 +87,7 @@ class Jobs:
                 raise
             finally:
                 run.took.FromMicroseconds(round((time.monotonic() - begun) * 1e6))
+                measures.job_ended(job, bool(run.fault))
                 await self._store.add(run)
             return run
 

@@ -24,6 +24,7 @@ from fieldwise_gateway.jobs.due import due_trainings, refresh_is_due
 from fieldwise_gateway.jobs.pricing import why_due
 from fieldwise_gateway.jobs.running import Jobs
 from fieldwise_gateway.jobs.store import JobStore
+from fieldwise_gateway.pseudonyms import Pseudonyms
 from fieldwise_runtime.errors import FieldwiseError, reason_of
 from fieldwise_runtime.logs import get_logger
 from fieldwise_runtime.tracing import mark_failed, tracer, unrecorded
@@ -48,12 +49,19 @@ RESULTS_AFTER = timedelta(days=1)
 class Schedule:
     """Looks at the clock and runs what is due. A job that fails is logged and tried again the next time."""
 
-    def __init__(self, jobs: Jobs, backends: Backends, store: JobStore, clock: BusinessClock) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        backends: Backends,
+        store: JobStore,
+        clock: BusinessClock,
+        pseudonyms: Pseudonyms | None = None,
+    ) -> None:
         self._jobs = jobs
         self._backends = backends
         self._store = store
         self._clock = clock
-        self._erasures = Erasing(backends, clock.now)
+        self._erasures = Erasing(backends, clock.now, pseudonyms=pseudonyms)
         self._faults: dict[str, str] = {}
 
     async def every(self, seconds: float) -> None:

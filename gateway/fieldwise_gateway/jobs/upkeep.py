@@ -21,6 +21,7 @@ from fieldwise.profile.v1 import tag_service_pb2 as tag_pb
 from fieldwise.profile.v1 import tag_service_pb2_grpc as tag_grpc
 from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.erasing import Erasing
+from fieldwise_gateway.pseudonyms import Pseudonyms
 
 # Retention goes over all events of a kind.
 _RETENTION_SECONDS: Final = 600.0
@@ -83,9 +84,10 @@ async def apply_retention(backends: Backends, now: datetime) -> Told:
     return f"removed what was kept long enough: {removed or 'nothing'}", []
 
 
-async def finish_erasures(backends: Backends, now: datetime) -> Told:
+async def finish_erasures(backends: Backends, now: datetime, pseudonyms: Pseudonyms | None = None) -> Told:
     """Erasures that lack a place are finished there."""
-    return f"finished {await Erasing(backends, lambda: now).finish_all()} erasures", []
+    erasing = Erasing(backends, lambda: now, pseudonyms=pseudonyms)
+    return f"finished {await erasing.finish_all()} erasures", []
 
 
 async def _last(stream: Any) -> Any:

@@ -10,17 +10,23 @@ import grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import add_TraceServiceServicer_to_server
 
 from fieldwise.gateway.v1.traces_service_pb2_grpc import add_TracesServiceServicer_to_server
+from fieldwise_gateway.traces import measures
+from fieldwise_gateway.traces.core.sampling import Policy
+from fieldwise_gateway.traces.http import face
+from fieldwise_gateway.traces.keeping import Keeper
 from fieldwise_gateway.traces.relay import Relay
 from fieldwise_gateway.traces.servicer import Receiver, Traces
 from fieldwise_gateway.traces.settings import Settings
-from fieldwise_gateway.traces.store import SpanStore
-from fieldwise_runtime import logs, loops, migrations, server
+from fieldwise_gateway.traces.store import TraceStore
+from fieldwise_runtime import logs, loops, migrations, server, tls
 from fieldwise_runtime.database import Database, Durability
 from fieldwise_runtime.errors import FieldwiseError
+from fieldwise_runtime.peers import Callers
 from fieldwise_runtime.server import Service
 from fieldwise_runtime.settings import SettingsError, load
 
 PACKAGE = "fieldwise_gateway.traces"
+_EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 SERVICE_NAME = "fieldwise-traces"
 
 
@@ -33,19 +39,27 @@ async def receiver(settings: Settings) -> Service:
     migrations.verify(settings.database_url, PACKAGE)
     # A span that a power cut takes is no loss to anybody; one that a crash of this process takes would be.
     database = Database.open(settings.database_url, durability=Durability.PROCESS_CRASH)
-    store = SpanStore(database, settings.capacity)
+    store = TraceStore(database, settings.capacity)
+    policy = Policy(settings.share, settings.slow_quantile, settings.slow_milliseconds / 1000)
+    keeper = Keeper(store, policy)
+    await keeper.open()
     relay = Relay(settings.relay) if settings.relay else None
+    taking = Receiver(keeper, relay)
 
     def register(grpc_server: grpc.aio.Server) -> None:
-        add_TraceServiceServicer_to_server(Receiver(store, relay), grpc_server)
-        add_TracesServiceServicer_to_server(Traces(store, settings.capacity, relay), grpc_server)
+        add_TraceServiceServicer_to_server(taking, grpc_server)
+        add_TracesServiceServicer_to_server(Traces(keeper, store, database, policy, relay), grpc_server)
 
     async def ready() -> Mapping[str, bool]:
         return {"": await database.reachable(PACKAGE)}
 
+    async def measure() -> None:
+        measures.stored(keeper.spans, settings.capacity)
+
     async def on_stop() -> None:
         if relay is not None:
             await relay.close()
+        await keeper.close()
         await database.close()
 
     return Service(
@@ -57,7 +71,11 @@ async def receiver(settings: Settings) -> Service:
             "fieldwise.gateway.v1.TracesService",
         ],
         ready=ready,
+        measure=measure,
         on_stop=on_stop,
+        beside=(lambda _: face(taking.take, settings.http_listen)) if settings.http_listen else None,
+        # Every process records; what was recorded is for the gateway and for whoever operates it all.
+        callers=Callers(frozenset({"gateway", tls.OPERATOR}), of_everybody=frozenset({_EXPORT})),
         # Senders of OTLP obey its rules, not ours: a long attribute must not cost the whole export.
         checked_by_handler=frozenset(
             {"opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest.resource_spans"}
@@ -77,6 +95,7 @@ def main(arguments: list[str]) -> int:
         if arguments == ["migrate"]:
             migrations.migrate(settings.database_url, PACKAGE)
         else:
+            tls.configure("traces", settings.tls)
             loops.run(_serve(settings))
     except (SettingsError, FieldwiseError) as error:
         print(error, file=sys.stderr)  # a person starts this; there is no caller to tell

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-_DEFAULTS = {"gateway": "127.0.0.1:50050", "jobs": "127.0.0.1:50056", "traces": "127.0.0.1:50055"}
+_DEFAULTS = {"gateway": "127.0.0.1:50050"}
 
 # Like the servers': a page of 10,000 decisions is several megabytes. Retries are ours, because grpc's own do not say
 # when they gave up; a server that comes back is found again within half a second.

@@ -12,7 +12,9 @@ import grpc
 from google.protobuf.message import Message
 
 from fieldwise_client.addresses import CHANNEL_OPTIONS
-from fieldwise_client.errors import Unavailable, from_rpc_error
+from fieldwise_client.api_keys import ApiKey
+from fieldwise_client.credentials import Trust, opened_aio
+from fieldwise_client.errors import FieldwiseError, Unavailable, from_rpc_error
 from fieldwise_client.talks import (
     WATCH_AGAIN_SECONDS,
     M,
@@ -24,6 +26,7 @@ from fieldwise_client.talks import (
     Talk,
     ask,
     backoff,
+    wait_before_again,
 )
 
 
@@ -44,8 +47,12 @@ class AsyncTransport(Protocol):
 class AsyncChannels:
     """Calls over gRPC; one channel per peer, opened when first needed."""
 
-    def __init__(self, where: Mapping[str, str]) -> None:
+    def __init__(
+        self, where: Mapping[str, str], trusted: Trust | None = None, key: ApiKey | None = None
+    ) -> None:
         self._where = where
+        self._trust = trusted
+        self._key = key or ApiKey(address=where.get("gateway", ""))
         self._open: dict[str, grpc.aio.Channel] = {}
 
     async def send(self, step: Send) -> Message:
@@ -56,7 +63,7 @@ class AsyncChannels:
             response_deserializer=step.method.answer.FromString,
         )
         try:
-            answer: Message = await call(step.request, timeout=step.timeout)
+            answer: Message = await call(step.request, timeout=step.timeout, metadata=self._key.metadata())
         except grpc.RpcError as error:
             raise self._typed(error, step.method.peer) from error
         return answer
@@ -70,7 +77,7 @@ class AsyncChannels:
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=method.answer.FromString,
         )
-        answers = call(messages, timeout=timeout)
+        answers = call(messages, timeout=timeout, metadata=self._key.metadata())
         try:
             async for answer in answers:
                 yield answer
@@ -88,7 +95,7 @@ class AsyncChannels:
             request_serializer=type(request).SerializeToString,
             response_deserializer=method.answer.FromString,
         )
-        answers = call(request, timeout=timeout)
+        answers = call(request, timeout=timeout, metadata=self._key.metadata())
         try:
             async for answer in answers:
                 yield answer
@@ -105,7 +112,7 @@ class AsyncChannels:
 
     def _channel(self, peer: str) -> grpc.aio.Channel:
         if peer not in self._open:
-            self._open[peer] = grpc.aio.insecure_channel(self._where[peer], options=CHANNEL_OPTIONS)
+            self._open[peer] = opened_aio(self._where[peer], self._trust, CHANNEL_OPTIONS)
         return self._open[peer]
 
     def _typed(self, error: grpc.RpcError, peer: str) -> Exception:
@@ -119,7 +126,7 @@ class AsyncCaller:
     _transport: AsyncTransport
 
     def _within(self, timeout: float | None) -> Patience:
-        return self._patience if timeout is None else Patience(timeout, self._patience.retries)
+        return self._patience if timeout is None else self._patience.within(timeout)
 
     async def _pages(self, method: Method[M], request: Any, within: Patience) -> AsyncIterator[Any]:
         while True:
@@ -160,10 +167,11 @@ class AsyncCaller:
                         begun = True
                         yield answer
                 return
-            except Unavailable:
-                if begun or failures >= within.retries:
+            except FieldwiseError as error:
+                wait = wait_before_again(error, failures, within.timeout, within)
+                if begun or wait is None:
                     raise
-            await asyncio.sleep(backoff(failures))
+            await asyncio.sleep(wait)
             failures += 1
 
     async def _watch(self, method: Method[M], request: Message) -> AsyncGenerator[M, None]:

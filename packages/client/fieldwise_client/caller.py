@@ -10,7 +10,9 @@ import grpc
 from google.protobuf.message import Message
 
 from fieldwise_client.addresses import CHANNEL_OPTIONS
-from fieldwise_client.errors import Unavailable, from_rpc_error
+from fieldwise_client.api_keys import ApiKey
+from fieldwise_client.credentials import Trust, opened
+from fieldwise_client.errors import FieldwiseError, Unavailable, from_rpc_error
 from fieldwise_client.talks import (
     WATCH_AGAIN_SECONDS,
     M,
@@ -22,6 +24,7 @@ from fieldwise_client.talks import (
     Talk,
     ask,
     backoff,
+    wait_before_again,
 )
 
 
@@ -40,8 +43,12 @@ class Transport(Protocol):
 class Channels:
     """Calls over gRPC; one channel per peer, opened when first needed."""
 
-    def __init__(self, where: Mapping[str, str]) -> None:
+    def __init__(
+        self, where: Mapping[str, str], trusted: Trust | None = None, key: ApiKey | None = None
+    ) -> None:
         self._where = where
+        self._trust = trusted
+        self._key = key or ApiKey(address=where.get("gateway", ""))
         self._open: dict[str, grpc.Channel] = {}
 
     def send(self, step: Send) -> Message:
@@ -52,7 +59,7 @@ class Channels:
             response_deserializer=step.method.answer.FromString,
         )
         try:
-            answer: Message = call(step.request, timeout=step.timeout)
+            answer: Message = call(step.request, timeout=step.timeout, metadata=self._key.metadata())
         except grpc.RpcError as error:
             raise self._typed(error, step.method.peer) from error
         return answer
@@ -64,7 +71,7 @@ class Channels:
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=method.answer.FromString,
         )
-        answers = call(messages, timeout=timeout)
+        answers = call(messages, timeout=timeout, metadata=self._key.metadata())
         try:
             yield from answers
         except grpc.RpcError as error:
@@ -79,7 +86,7 @@ class Channels:
             request_serializer=type(request).SerializeToString,
             response_deserializer=method.answer.FromString,
         )
-        answers = call(request, timeout=timeout)
+        answers = call(request, timeout=timeout, metadata=self._key.metadata())
         try:
             yield from answers
         except grpc.RpcError as error:
@@ -95,7 +102,7 @@ class Channels:
 
     def _channel(self, peer: str) -> grpc.Channel:
         if peer not in self._open:
-            self._open[peer] = grpc.insecure_channel(self._where[peer], options=CHANNEL_OPTIONS)
+            self._open[peer] = opened(self._where[peer], self._trust, CHANNEL_OPTIONS)
         return self._open[peer]
 
     def _typed(self, error: grpc.RpcError, peer: str) -> Exception:
@@ -109,7 +116,7 @@ class Caller:
     _transport: Transport
 
     def _within(self, timeout: float | None) -> Patience:
-        return self._patience if timeout is None else Patience(timeout, self._patience.retries)
+        return self._patience if timeout is None else self._patience.within(timeout)
 
     def _pages(self, method: Method[M], request: Any, within: Patience) -> Iterator[Any]:
         while True:
@@ -147,10 +154,11 @@ class Caller:
                     begun = True
                     yield answer
                 return
-            except Unavailable:
-                if begun or failures >= within.retries:
+            except FieldwiseError as error:
+                wait = wait_before_again(error, failures, within.timeout, within)
+                if begun or wait is None:
                     raise
-            time.sleep(backoff(failures))
+            time.sleep(wait)
             failures += 1
 
     def _watch(self, method: Method[M], request: Message) -> Iterator[M]:

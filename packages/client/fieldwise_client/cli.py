@@ -9,6 +9,8 @@ import sys
 # Each has `register(app)`. The order is that of `fieldwise --help`.
 COMMANDS = (
     "up",
+    "certificates",
+    "keys",
     "demo",
     "decide",
     "next",
@@ -37,6 +39,7 @@ COMMANDS = (
     "deadletters",
     "jobs",
     "trace",
+    "traces",
     "status",
 )
 _INTERRUPTED = 130

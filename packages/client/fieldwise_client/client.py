@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -17,31 +18,37 @@ from fieldwise.gateway.v1 import rep_days_service_pb2 as rep_days
 from fieldwise.gateway.v1 import traces_service_pb2 as traces
 from fieldwise.profile.v1.event_pb2 import Event
 from fieldwise.profile.v1.profile_service_pb2 import IngestEventsResponse
-from fieldwise_client import rep_day_requests, requests
+from fieldwise_client import rep_day_requests, requests, trace_requests
+from fieldwise_client.access_calls import AccessCalls
 from fieldwise_client.addresses import addresses
 from fieldwise_client.allocation_calls import AllocationCalls
+from fieldwise_client.api_keys import ApiKey
 from fieldwise_client.batches import CHUNK, Batches
 from fieldwise_client.caller import Channels, Transport
+from fieldwise_client.credentials import trust
 from fieldwise_client.customer_calls import CustomerCalls
 from fieldwise_client.decision import Decision, Money
-from fieldwise_client.errors import Unavailable
+from fieldwise_client.errors import FieldwiseError
 from fieldwise_client.forecast_calls import ForecastCalls
 from fieldwise_client.names import new_request_id
 from fieldwise_client.recommend_calls import RecommendCalls
 from fieldwise_client.requests import INGEST_SECONDS, JOB_SECONDS, PLAN_SECONDS, PlanProgress, Replay
-from fieldwise_client.talks import Patience, backoff
+from fieldwise_client.talks import Patience, wait_before_again
 
 if TYPE_CHECKING:
     from fieldwise_client.fake import FakeGateway
 
 
-class Client(CustomerCalls, ForecastCalls, AllocationCalls, RecommendCalls):
+class Client(CustomerCalls, ForecastCalls, AllocationCalls, RecommendCalls, AccessCalls):
     """Decisions, plans, events and outcomes, for synchronous programs. Safe to share between threads.
 
     Args:
         address: ``host:port`` of the gateway; else FIELDWISE_GATEWAY_ADDRESS, else 127.0.0.1:50050.
         timeout: Seconds a call may take in all, retries included. Each method's ``timeout`` overrides it.
-        retries: How often a call is tried again when nobody answered.
+        retries: How often a call is tried again when nobody answered, or the gateway was overloaded and said when to come back.
+        ca: File of the authority that signed the gateway's certificate; else FIELDWISE_CA; without both, no TLS.
+        api_key: API key or signed token; else FIELDWISE_API_KEY, else the file FIELDWISE_API_KEY_FILE, else, when the gateway is on this
+            machine, the operator's key of the installation in FIELDWISE_DATA or `.fieldwise`.
     Raises:
         InvalidRequest: The timeout is not above 0, or retries are negative.
     """
@@ -52,10 +59,13 @@ class Client(CustomerCalls, ForecastCalls, AllocationCalls, RecommendCalls):
         *,
         timeout: float = 2.0,
         retries: int = 2,
+        ca: str | Path | None = None,
+        api_key: str | None = None,
         transport: Transport | None = None,
     ) -> None:
         self._patience = Patience(timeout, retries)
-        self._transport = transport or Channels(addresses(address))
+        where = addresses(address)
+        self._transport = transport or Channels(where, trust(ca), ApiKey(api_key, address=where["gateway"]))
 
     @classmethod
     def fake(cls, decisions: Mapping[str, Decision] | FakeGateway | None = None) -> Client:
@@ -186,10 +196,11 @@ class Client(CustomerCalls, ForecastCalls, AllocationCalls, RecommendCalls):
                     failures = 0
                     yield answer
                 return
-            except Unavailable:
-                if failures >= within.retries:
+            except FieldwiseError as error:
+                wait = wait_before_again(error, failures, within.timeout, within)
+                if wait is None:
                     raise
-                time.sleep(backoff(failures))
+                time.sleep(wait)
                 failures += 1
 
     def customers(self, *, page_size: int = 1_000, timeout: float | None = None) -> Iterator[str]:
@@ -329,3 +340,24 @@ class Client(CustomerCalls, ForecastCalls, AllocationCalls, RecommendCalls):
     def trace(self, name: str, *, timeout: float | None = None) -> traces.Trace:
         """One trace, by ``traces/{hex}``, 32 hex digits, or the name of the decision, plan, price set or operation made in it."""
         return self._send(requests.GET_TRACE, requests.trace_request(name), timeout)
+
+    def search_traces(
+        self,
+        wanted: trace_requests.TraceFilter | None = None,
+        *,
+        most: int = 50,
+        timeout: float = trace_requests.SEARCH_SECONDS,
+    ) -> list[traces.TraceSummary]:
+        """Traces that match, newest first, at most so many. A trace is found a few seconds after its last span."""
+        request = trace_requests.search_request(wanted or trace_requests.TraceFilter(), most)
+        found: list[traces.TraceSummary] = []
+        for page in self._pages(trace_requests.SEARCH_TRACES, request, self._within(timeout)):
+            found += page.traces
+            if len(found) >= most:
+                break
+        return found[:most]
+
+    def export_trace(self, name: str, *, protobuf: bool = False, timeout: float | None = None) -> bytes:
+        """One trace as OTLP JSON, or serialised, for other tools; ``name`` as for `trace`."""
+        request = trace_requests.export_request(requests.trace_request(name).name, protobuf=protobuf)
+        return self._send(trace_requests.EXPORT_TRACE, request, timeout).content

@@ -7,7 +7,10 @@ FieldwiseError
     RequestIdReused      the same request_id with another body
   FailedPrecondition
     InfeasiblePlan       no plan satisfies the rules
+  Unauthenticated        no key or token, or one that does not hold
+  PermissionDenied       the key may not do this
   ResourceExhausted      try again later
+    Overloaded           the gateway has too much to do; ``retry_after`` says when to ask again
   Aborted
   Unavailable            nobody answered
   DeadlineExceeded
@@ -25,6 +28,8 @@ import grpc
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
+from fieldwise_client.tls_hints import hint
+
 
 @dataclass(frozen=True)
 class Violation:
@@ -38,7 +43,10 @@ class Violation:
 
 
 class FieldwiseError(Exception):
-    """Base of all errors of this package. Rely on the class, ``code`` and ``reason``, never on the text."""
+    """Base of all errors of this package. Rely on the class, ``code`` and ``reason``, never on the text.
+
+    ``retry_after`` is the seconds after which the server asked to be asked again; None when it did not say.
+    """
 
     code: grpc.StatusCode = grpc.StatusCode.UNKNOWN
 
@@ -49,9 +57,11 @@ class FieldwiseError(Exception):
         reason: str = "",
         violations: Sequence[Violation] = (),
         metadata: Mapping[str, str] | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
+        self.retry_after = retry_after
         self.reason = reason
         self.violations = tuple(violations)
         self.metadata = dict(metadata or {})
@@ -95,10 +105,29 @@ class InfeasiblePlan(FailedPrecondition):
     """No plan satisfies the rules; the message names those that conflict."""
 
 
+class Unauthenticated(FieldwiseError):
+    """No API key or token was shown, or one that does not hold: api_key=..., FIELDWISE_API_KEY."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+
+
+class PermissionDenied(FieldwiseError):
+    """The key may not do this; ``metadata`` names the scope or the field."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+
+
 class ResourceExhausted(FieldwiseError):
     """Too much at once; try again later."""
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+class Overloaded(ResourceExhausted):
+    """The gateway has more to do than it can answer in good time, and did not begin with this call.
+
+    The client has asked again already as far as its timeout and its budget of repetitions allow; wait ``retry_after`` seconds.
+    """
 
 
 class Aborted(FieldwiseError):
@@ -134,13 +163,14 @@ class InternalError(FieldwiseError):
 _BY_CODE: dict[grpc.StatusCode, type[FieldwiseError]] = {
     kind.code: kind
     for kind in (
-        InvalidRequest, NotFound, AlreadyExists, FailedPrecondition, ResourceExhausted, Aborted, Unavailable,
+        InvalidRequest, NotFound, AlreadyExists, FailedPrecondition, Unauthenticated, PermissionDenied, ResourceExhausted, Aborted, Unavailable,
         DeadlineExceeded, Cancelled, InternalError,
     )
 }  # fmt: skip
 _BY_REASON: dict[str, type[FieldwiseError]] = {
     "REQUEST_ID_REUSED": RequestIdReused,
     "INFEASIBLE_PLAN": InfeasiblePlan,
+    "OVERLOADED": Overloaded,
 }
 _BY_NUMBER: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -167,11 +197,15 @@ def from_rpc_error(error: grpc.RpcError, peer: str = "", address: str = "") -> F
 def from_status(status: status_pb2.Status) -> FieldwiseError:
     """The typed error for a google.rpc.Status: of a failed call, or of an operation."""
     info, fault = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    again = error_details_pb2.RetryInfo()
     for detail in status.details:
-        _ = detail.Unpack(info) or detail.Unpack(fault)
+        _ = detail.Unpack(info) or detail.Unpack(fault) or detail.Unpack(again)
     kind = _kind(_BY_NUMBER.get(status.code, grpc.StatusCode.UNKNOWN), info.reason)
     violations = [Violation(each.field, each.description) for each in fault.field_violations]
-    return kind(status.message, reason=info.reason, violations=violations, metadata=info.metadata)
+    wait = again.retry_delay.ToMicroseconds() / 1e6 if again.HasField("retry_delay") else None
+    return kind(
+        status.message, reason=info.reason, violations=violations, metadata=info.metadata, retry_after=wait
+    )
 
 
 def _status(error: grpc.RpcError) -> status_pb2.Status | None:
@@ -189,6 +223,9 @@ def _kind(code: grpc.StatusCode, reason: str) -> type[FieldwiseError]:
 def _nobody_answers(peer: str, address: str, details: str) -> str:
     variable = f"FIELDWISE_{peer.upper()}_ADDRESS"
     where = f"{peer} at {address}" if peer else "server"
+    tls = hint(details)
+    if tls:
+        return f"{where} does not answer ({details}); {tls}"
     return (
         f"{where} does not answer ({details}); start it with `fieldwise up`, or set {variable} to where it is"
     )

@@ -10,13 +10,14 @@ from typing import Any
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from fieldwise.gateway.v1 import access_service_pb2 as access
 from fieldwise.gateway.v1 import gateway_service_pb2 as gateway
 from fieldwise.profile.v1 import profile_pb2, profile_service_pb2
 from fieldwise.profile.v1.profile_service_pb2 import IngestEventsResponse, ListCustomersResponse
 from fieldwise.recommend.v1 import decision_pb2
-from fieldwise_client import profile_requests, requests
+from fieldwise_client import access_requests, profile_requests, requests
 from fieldwise_client.decision import Decision, Reason, decision_of
-from fieldwise_client.errors import FieldwiseError, NotFound, RequestIdReused
+from fieldwise_client.errors import FieldwiseError, NotFound, Overloaded, RequestIdReused
 from fieldwise_client.names import resource
 from fieldwise_client.talks import M, Method, Send
 
@@ -62,6 +63,7 @@ def decision(
 class FakeGateway:
     """Answers from the decisions it was given; a customer without one is left alone. Keeps what it was told.
 
+    ``refusals`` is how many calls are still refused as overloaded, each to be sent again ``retry_after`` seconds later.
     ``outcomes`` and ``events`` hold what the app recorded; ``profiles`` is what is known of customers. It knows the calls that apps make at run time; planning and
     operating a company need a real installation.
     """
@@ -74,6 +76,8 @@ class FakeGateway:
         self._answered: dict[str, tuple[bytes, Message]] = {}
         self.outcomes: list[gateway.RecordOutcomeRequest] = []
         self.events: dict[tuple[str, str], Any] = {}
+        self.refusals = 0
+        self.retry_after = 0.01
         self.profiles = {
             resource("customers", name): _named(name, each) for name, each in (profiles or {}).items()
         }
@@ -86,6 +90,8 @@ class FakeGateway:
             profile_requests.GET_PROFILE.path: self._profile,
             profile_requests.BATCH_GET_PROFILES.path: self._profiles,
             profile_requests.LIST_EVENTS.path: self._events,
+            # Whoever he is in the test's environment: the fake asks nobody for a key.
+            access_requests.GET_CALLER.path: lambda _: access.Caller(name="anybody", roles=["operator"]),
             requests.GET_CLOCK.path: lambda _: gateway.Clock(now=_stamp(NOW), recorded=True),
         }
 
@@ -93,9 +99,17 @@ class FakeGateway:
         """Answer a call; a request_id that was answered before gets the same answer.
 
         Raises:
+            Overloaded: The test has said that calls are refused.
             RequestIdReused: It came with another body.
             FieldwiseError: The fake does not know the call.
         """
+        if self.refusals > 0:
+            self.refusals -= 1
+            raise Overloaded(
+                f"refused as told; send the same request again in {self.retry_after:g} s",
+                reason="OVERLOADED",
+                retry_after=self.retry_after,
+            )
         if method.path not in self._answers:
             raise _unknown(method)
         request_id = getattr(request, "request_id", "")

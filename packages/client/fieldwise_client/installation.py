@@ -24,6 +24,8 @@ from fieldwise.gateway.v1 import traces_service_pb2 as traces_pb
 from fieldwise.gateway.v1 import traces_service_pb2_grpc as traces_grpc
 from fieldwise.profile.v1 import profile_service_pb2 as profile_pb
 from fieldwise.recommend.v1 import decision_pb2
+from fieldwise_client.api_keys import ApiKey
+from fieldwise_client.credentials import opened
 from fieldwise_client.errors import FieldwiseError, NotFound, from_rpc_error, from_status
 from fieldwise_client.supervisor.places import Places
 
@@ -33,28 +35,22 @@ _POLL_SECONDS: Final = 1
 
 
 class Installation:
-    """A running installation: gateway, jobs and trace store. A context manager; closes its channels."""
+    """A running installation, through its gateway. A context manager; closes its channel."""
 
     def __init__(self, places: Places) -> None:
         self.places = places
-        self._channels = {
-            name: grpc.insecure_channel(address, options=_OPTIONS)
-            for name, address in (
-                ("gateway", places.gateway),
-                ("jobs", places.jobs),
-                ("traces", places.traces),
-            )
-        }
-        self._gateway = gateway_grpc.GatewayServiceStub(self._channels["gateway"])
-        self._jobs = jobs_grpc.JobsServiceStub(self._channels["jobs"])
-        self._traces = traces_grpc.TracesServiceStub(self._channels["traces"])
+        self._channel = opened(places.gateway, places.trust, _OPTIONS)
+        self._key = ApiKey(address=places.gateway, data=places.data)
+        self._gateway = gateway_grpc.GatewayServiceStub(self._channel)
+        self._jobs = jobs_grpc.JobsServiceStub(self._channel)
+        self._traces = traces_grpc.TracesServiceStub(self._channel)
+        self._operations = operations_pb2_grpc.OperationsStub(self._channel)
 
     def __enter__(self) -> Installation:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for channel in self._channels.values():
-            channel.close()
+        self._channel.close()
 
     def clock(self) -> gateway_pb.Clock:
         """The business clock."""
@@ -73,7 +69,7 @@ class Installation:
     ) -> Iterator[profile_pb.IngestEventsResponse]:
         """One answer per batch, in order, after its events are durable."""
         try:
-            yield from self._gateway.IngestEvents(requests)
+            yield from self._gateway.IngestEvents(requests, metadata=self._key.metadata())
         except grpc.RpcError as error:
             raise from_rpc_error(error, "gateway", self.places.gateway) from error
 
@@ -126,7 +122,7 @@ class Installation:
         )
         started = self._ask(self._gateway.PlanTerritories, request, timeout=60.0)
         plan = plan_pb2.TerritoryPlan()
-        self._finished("gateway", started, told).response.Unpack(plan)
+        self._finished(started, told).response.Unpack(plan)
         applying = gateway_pb.ApplyPlanRequest(name=plan.name, request_id=str(uuid.uuid4()))
         self._ask(self._gateway.ApplyPlan, applying)
         return plan
@@ -139,7 +135,7 @@ class Installation:
         """
         request = jobs_pb.RunJobRequest(job=job, request_id=str(uuid.uuid4()))
         run = jobs_pb.JobRun()
-        self._finished("jobs", self._ask(self._jobs.RunJob, request, peer="jobs"), told).response.Unpack(run)
+        self._finished(self._ask(self._jobs.RunJob, request), told).response.Unpack(run)
         if run.fault:
             raise FieldwiseError(f"job {job} failed: {run.fault}")
         return run
@@ -158,7 +154,7 @@ class Installation:
         while time.monotonic() < until:
             # Not found: the first spans are on their way.
             with contextlib.suppress(NotFound):
-                trace = self._ask(self._traces.GetTrace, request, peer="traces")
+                trace = self._ask(self._traces.GetTrace, request)
             if trace.spans and not trace.missing_services and not trace.orphans:
                 break
             time.sleep(0.05)
@@ -166,29 +162,24 @@ class Installation:
 
     def trace_store(self) -> traces_pb.TraceStore:
         """What the trace store holds."""
-        store: traces_pb.TraceStore = self._ask(
-            self._traces.GetTraceStore, traces_pb.GetTraceStoreRequest(), peer="traces"
-        )
+        store: traces_pb.TraceStore = self._ask(self._traces.GetTraceStore, traces_pb.GetTraceStoreRequest())
         return store
 
-    def _ask(
-        self, method: Any, request: Any, *, peer: str = "gateway", timeout: float = _ANSWER_SECONDS
-    ) -> Any:
+    def _ask(self, method: Any, request: Any, *, timeout: float = _ANSWER_SECONDS) -> Any:
         try:
-            return method(request, timeout=timeout)
+            return method(request, timeout=timeout, metadata=self._key.metadata())
         except grpc.RpcError as error:
-            raise from_rpc_error(error, peer, getattr(self.places, peer)) from error
+            raise from_rpc_error(error, "gateway", self.places.gateway) from error
 
     def _finished(
-        self, peer: str, operation: operations_pb2.Operation, told: Callable[[str], None]
+        self, operation: operations_pb2.Operation, told: Callable[[str], None]
     ) -> operations_pb2.Operation:
-        stub = operations_pb2_grpc.OperationsStub(self._channels[peer])
         waited = operations_pb2.WaitOperationRequest(
             name=operation.name, timeout=duration_pb2.Duration(seconds=_POLL_SECONDS)
         )
         while not operation.done:
             told(operation.name)
-            operation = self._ask(stub.WaitOperation, waited, peer=peer)
+            operation = self._ask(self._operations.WaitOperation, waited)
         if operation.HasField("error"):
             raise from_status(operation.error)
         return operation

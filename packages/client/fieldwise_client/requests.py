@@ -45,9 +45,9 @@ GET_PRICES = _at_gateway("GetPrices", price_pb2.PriceSet)
 LIST_MODEL_VERSIONS = _at_gateway("ListModelVersions", forecast.ListModelVersionsResponse)
 GET_CLOCK = _at_gateway("GetClock", gateway.Clock)
 MOVE_CLOCK = _at_gateway("MoveClock", gateway.Clock)
-RUN_JOB = Method("jobs", "/fieldwise.gateway.v1.JobsService/RunJob", operations_pb2.Operation)
-LIST_JOB_RUNS = Method("jobs", "/fieldwise.gateway.v1.JobsService/ListJobRuns", jobs.ListJobRunsResponse)
-GET_TRACE = Method("traces", "/fieldwise.gateway.v1.TracesService/GetTrace", traces.Trace)
+RUN_JOB = Method("gateway", "/fieldwise.gateway.v1.JobsService/RunJob", operations_pb2.Operation)
+LIST_JOB_RUNS = Method("gateway", "/fieldwise.gateway.v1.JobsService/ListJobRuns", jobs.ListJobRunsResponse)
+GET_TRACE = Method("gateway", "/fieldwise.gateway.v1.TracesService/GetTrace", traces.Trace)
 
 # A plan may run for its time limit and must then be fetched; a training takes minutes.
 PLAN_SECONDS = 900.0
@@ -226,7 +226,7 @@ def apply_plan(
 def run_job(job: str, patience: Patience, request_id: str | None) -> Talk[jobs.JobRun]:
     """Run a job now, and wait for its end."""
     request = jobs.RunJobRequest(job=job, request_id=request_id or new_request_id())
-    operation = yield from follow(ask(RUN_JOB, request, patience), "jobs", patience, _nothing)
+    operation = yield from follow(ask(RUN_JOB, request, patience), "gateway", patience, _nothing)
     run: jobs.JobRun = response(operation, jobs.JobRun)
     return run
 

@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from google.longrunning import operations_pb2
@@ -25,6 +25,7 @@ from fieldwise_client.errors import (
     Unavailable,
     from_status,
 )
+from fieldwise_client.retry_budget import RetryBudget
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
@@ -39,7 +40,7 @@ WATCH_AGAIN_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Method(Generic[M]):
-    """A unary or streaming method: who serves it (`gateway`, `jobs`, `traces`), its path, the class of its answers."""
+    """A unary or streaming method: who serves it (the `gateway`), its path, the class of its answers."""
 
     peer: str
     path: str
@@ -71,10 +72,11 @@ SECONDS_PER_ITEM = 0.05
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a call may take in all, and how often it is tried again when nobody answers."""
+    """How long a call may take in all, and how often it is tried again when nobody answers or all have too much to do."""
 
     timeout: float = 2.0
     retries: int = 2
+    budget: RetryBudget = field(default_factory=RetryBudget, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse at once what no call could obey."""
@@ -85,11 +87,15 @@ class Patience:
 
     def for_many(self, items: int) -> Patience:
         """The same, with the time that so many items may take."""
-        return Patience(self.timeout + SECONDS_PER_ITEM * items, self.retries)
+        return self.within(self.timeout + SECONDS_PER_ITEM * items)
+
+    def within(self, timeout: float) -> Patience:
+        """The same, with another time."""
+        return Patience(timeout, self.retries, self.budget)
 
 
 def ask(method: Method[M], request: Message, patience: Patience) -> Talk[M]:
-    """One call. Tried again only when nobody answered, with growing waits, and never past the deadline.
+    """One call. Tried again only when nobody answered or the server asks for it, with growing waits, and never past the deadline.
 
     A repetition carries the same request, so the same request_id: the server does the work once.
     """
@@ -97,13 +103,34 @@ def ask(method: Method[M], request: Message, patience: Patience) -> Talk[M]:
     for attempt in range(patience.retries + 1):
         try:
             answer: M = yield Send(method, request, max(0.001, deadline - time.monotonic()))
-            return answer
-        except Unavailable:
-            wait = backoff(attempt)
-            if attempt == patience.retries or time.monotonic() + wait >= deadline:
+        except FieldwiseError as error:
+            wait = wait_before_again(error, attempt, deadline - time.monotonic(), patience)
+            if wait is None:
                 raise
             yield Pause(wait)
+        else:
+            patience.budget.answered()
+            return answer
     raise AssertionError("the last attempt returns or raises")
+
+
+def wait_before_again(error: FieldwiseError, attempt: int, left: float, patience: Patience) -> float | None:
+    """Seconds to wait before the same call is sent again; None when the error has to be told.
+
+    A server that says when to come back is obeyed, and asked again only as often as the budget allows: it has enough to do.
+
+    Args:
+        attempt: That failed, from 0.
+        left: Seconds until the deadline.
+    """
+    if attempt >= patience.retries:
+        return None
+    if error.retry_after is not None:
+        # Never earlier than told; a little later, so that those who were told the same do not come back together.
+        wait = error.retry_after * (1.0 + random.random() / 4)
+        return wait if wait < left and patience.budget.take() else None
+    wait = backoff(attempt)
+    return wait if isinstance(error, Unavailable) and wait < left else None
 
 
 def backoff(attempt: int) -> float:
@@ -137,7 +164,7 @@ def follow(
                     f"{name} was not done in {patience.timeout:g} s; allow more with timeout=..."
                 )
             yield Pause(_POLL_SECONDS)
-            left = Patience(max(0.001, deadline - time.monotonic()), patience.retries)
+            left = patience.within(max(0.001, deadline - time.monotonic()))
             operation = yield from ask(_get(peer), operations_pb2.GetOperationRequest(name=name), left)
     except BaseException:
         yield from _give_up(peer, name)

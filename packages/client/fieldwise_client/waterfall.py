@@ -10,6 +10,8 @@ from fieldwise_client.wording.terminal import columns, cut
 
 _MS_WIDTH = 9
 _LEAST_BAR = 12
+# A part that is held has a span of this name, after that of its service.
+_FROM_MEMORY = " from memory"
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,16 @@ def render_waterfall(trace: Trace, width: int = 100) -> str:
 def is_complete(trace: Trace) -> bool:
     """Whether every span hangs on its parent and every service that was called has sent its spans."""
     return bool(trace.spans) and not trace.missing_services and not trace.orphans
+
+
+def accounted_services(trace: Trace) -> set[str]:
+    """Services with a span in the trace, and those whose answer was held: their span is linked to the trace it was given in."""
+    held = {
+        f"fieldwise-{span.name.removesuffix(_FROM_MEMORY)}"
+        for span in trace.spans
+        if span.name.endswith(_FROM_MEMORY) and span.linked_traces
+    }
+    return {span.service for span in trace.spans} | held
 
 
 def _axis(trace: Trace, width: int) -> _Axis:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -23,6 +24,7 @@ from fieldwise_runtime.errors import (
     FieldwiseError,
     InternalFault,
     InvalidRequest,
+    Overloaded,
     Violation,
     from_rpc_error,
     to_status,
@@ -46,51 +48,183 @@ _SERVER_FAULTS: Final = frozenset(
 )
 # Bytes of a request that is read beside the event loop; checking takes some 100 ns a byte.
 _LARGE: Final = 200_000
+# Within which grpc cancels a call whose requests ended because its caller cancelled it: two rounds of the event loop were too few
+# for one such call in twenty, this for none of 150.
+_CANCELLATION_SECONDS: Final = 0.002
+# Whoever looks for a trace asks many times; his asking would be most of what he finds.
+_UNRECORDED: Final = frozenset({"fieldwise.gateway.v1.TracesService"})
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 _Context = Any  # grpc.aio.ServicerContext, whose stub lacks what the implementation has
+_Requests = Callable[["Call", Any], Awaitable[Any]]
+
+
+class Call:
+    """One call as gatekeepers see it.
+
+    Attributes:
+        path: ``/package.Service/Method``.
+        context: What grpc, or another face of the same servicers, knows of the call.
+        begun: time.perf_counter() when it came in.
+        principal: Who calls; set by whoever finds out.
+        requests: How many of its requests were let through, counted by whoever limits them.
+        reason: The stable reason of the error it was answered with; empty while there is none.
+        seat: What admission counted the call in; None when it is not counted.
+    """
+
+    __slots__ = ("begun", "context", "path", "principal", "reason", "requests", "seat", "span")
+
+    def __init__(self, path: str, context: _Context, span: Span, begun: float) -> None:
+        self.path = path
+        self.context = context
+        self.span = span
+        self.begun = begun
+        self.principal: Any = None
+        self.requests = 0
+        self.reason = ""
+        self.seat: Any = None
+
+    def header(self, name: str) -> str:
+        """The first value of a header, in lower case; empty when it was not sent."""
+        for key, value in self.context.invocation_metadata() or ():
+            if key == name:
+                return value if isinstance(value, str) else ""
+        return ""
+
+
+class Encoded(bytes):
+    """A request as another face received it, in a form that is not its binary one; its length bounds the work of reading it."""
+
+    def binary(self) -> bytes:
+        """The same request serialised. Read where binary ones are parsed: after the gatekeepers let the call in.
+
+        Raises:
+            InvalidRequest: What was received is no such request.
+        """
+        return bytes(self)
+
+
+class Gatekeeper(Protocol):
+    """Stands before every call of a server: refuses by raising a FieldwiseError. Called in the order of registration."""
+
+    async def enter(self, call: Call) -> None:
+        """A call has come in; nothing of its request was read."""
+
+    async def check(self, call: Call, request: Any) -> None:
+        """A request was read and obeys its field rules; each of a stream's."""
+
+    async def passes(self, call: Call, answer: Any) -> None:
+        """The handler gave this answer; each of a stream's. What is passed on from another server is bytes."""
+
+    def leave(self, call: Call, code: grpc.StatusCode) -> None:
+        """The call is over. Called once for each `enter` that was begun, refused or not; must not raise."""
+
+
+# Asked when a call has come in and not even its headers were looked at: gives what `turned_away` made of the error with which the
+# call of this method is refused, and None where the gatekeepers shall see it.
+Door = Callable[[str], Any]
+
+
+def turned_away(error: Overloaded) -> Any:
+    """What refuses a call of any method with this error; made once for many calls.
+
+    A refusal by it costs a third less than one by a gatekeeper: no span, no deadline, and the request is never received.
+    """
+    trailers = ((STATUS_KEY, error.prepared()),)
+
+    async def refuse(_requests: Any, context: _Context) -> None:
+        await context.abort(error.code, error.message, trailers)
+
+    # As if its requests were a stream: those are received only when they are asked for.
+    return grpc.stream_unary_rpc_method_handler(refuse)
 
 
 class GuardedHandlers(grpc.GenericRpcHandler):
     """Generated handlers, each wrapped when its method is first called."""
 
-    def __init__(self, inner: grpc.GenericRpcHandler, unchecked: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        inner: grpc.GenericRpcHandler,
+        unchecked: frozenset[str] = frozenset(),
+        keepers: Sequence[Gatekeeper] = (),
+        door: Door | None = None,
+    ) -> None:
         self._inner = inner
         self._unchecked = unchecked
+        self._keepers = keepers
+        self._door = door
         self._wrapped: dict[str, Any] = {}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        wrapped = self.wrapped(handler_call_details)
+        if wrapped is not None and self._door is not None:
+            refusing = self._door(handler_call_details.method)
+            if refusing is not None:
+                return refusing
+        return wrapped
+
+    def wrapped(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        """The wrapped handler of the method, whatever the door says; None when it is another's."""
         method: Any = handler_call_details.method
         wrapped = self._wrapped.get(method)
         if wrapped is None:
             handler = self._inner.service(handler_call_details)
             if handler is None:
                 return None
-            wrapped = self._wrapped[method] = guarded(handler, method, self._unchecked)
+            wrapped = self._wrapped[method] = guarded(handler, method, self._unchecked, self._keepers)
         return wrapped
 
 
 class GuardedServer:
     """The server as `register` functions see it: what is added to it is wrapped."""
 
-    def __init__(self, server: grpc.aio.Server, unchecked: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        server: grpc.aio.Server,
+        unchecked: frozenset[str] = frozenset(),
+        keepers: Sequence[Gatekeeper] = (),
+        door: Door | None = None,
+    ) -> None:
         self._server = server
+        self._door = door
         self._unchecked = unchecked
+        self._keepers = keepers
+        self._handlers: list[GuardedHandlers] = []
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
-        handlers = [GuardedHandlers(handler, self._unchecked) for handler in generic_rpc_handlers]
+        handlers = [
+            GuardedHandlers(handler, self._unchecked, self._keepers, self._door)
+            for handler in generic_rpc_handlers
+        ]
+        self._handlers += handlers
         self._server.add_generic_rpc_handlers(handlers)
+
+    def handler(self, path: str) -> Any:
+        """The wrapped handler of a method (``/package.Service/Method``), for another face of this server; None for none."""
+        for each in self._handlers:
+            found = each.wrapped(_Asked(path))
+            if found is not None:
+                return found
+        return None
 
     def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Any]) -> None:
         """Does nothing: generated code registers the same methods a second time, as generic handlers."""
 
 
-def guarded(handler: Any, path: str, unchecked: frozenset[str] = frozenset()) -> Any:
+class _Asked(grpc.HandlerCallDetails):
+    """What generated handlers need to know of a call to find its method."""
+
+    def __init__(self, path: str) -> None:
+        self.method = path
+        self.invocation_metadata = ()
+
+
+def guarded(
+    handler: Any, path: str, unchecked: frozenset[str] = frozenset(), keepers: Sequence[Gatekeeper] = ()
+) -> Any:
     """The handler of one method, wrapped."""
-    method = _Method(path, handler, unchecked)
-    requests: Callable[[Any], Awaitable[Any]] = (
-        method.requests if handler.request_streaming else method.request
-    )
+    method = _Method(path, handler, unchecked, keepers)
+    requests: _Requests = method.requests if handler.request_streaming else method.request
     behaviour = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
     if not handler.response_streaming:
         wrap = (
@@ -114,12 +248,18 @@ def guarded(handler: Any, path: str, unchecked: frozenset[str] = frozenset()) ->
 class _Method:
     """What is the same for all calls of one method."""
 
-    __slots__ = ("_parse", "_unchecked", "attributes", "expected", "name", "serialize")
+    __slots__ = (
+        "_keepers", "_parse", "_path", "_recorded", "_unchecked", "attributes", "expected", "name", "serialize",
+    )  # fmt: skip
 
-    def __init__(self, path: str, handler: Any, unchecked: frozenset[str]) -> None:
+    def __init__(
+        self, path: str, handler: Any, unchecked: frozenset[str], keepers: Sequence[Gatekeeper]
+    ) -> None:
+        self._path, self._keepers = path, tuple(keepers)
         service, _, method = path.strip("/").rpartition("/")
         self.name = f"{service}/{method}"
         self.attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method}
+        self._recorded = service not in _UNRECORDED
         self.serialize: Callable[[Any], bytes] = handler.response_serializer or bytes
         self._parse = handler.request_deserializer
         self._unchecked = unchecked
@@ -129,26 +269,54 @@ class _Method:
             kind.DESCRIPTOR.full_name if kind is not None and hasattr(kind, "DESCRIPTOR") else self.name
         )
 
-    async def request(self, raw: bytes) -> Any:
-        """The message in the bytes, obeying its field rules.
+    async def request(self, call: Call, raw: bytes) -> Any:
+        """The message in the bytes, obeying its field rules and let through by the gatekeepers.
 
         Raises:
             InvalidRequest: The bytes are no such message, or fields are wrong.
         """
         # Other calls wait for no check of fifty thousand accounts, which takes half a second.
-        return await asyncio.to_thread(self._checked, raw) if len(raw) > _LARGE else self._checked(raw)
+        message = await asyncio.to_thread(self._checked, raw) if len(raw) > _LARGE else self._checked(raw)
+        for keeper in self._keepers:
+            await keeper.check(call, message)
+        return message
 
-    async def requests(self, raw: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    async def requests(self, call: Call, raw: AsyncIterator[bytes]) -> AsyncIterator[Any]:
         """The messages of a stream, each as `request` gives it."""
-        return self._each(raw)
+        return self._each(call, raw)
 
-    async def _each(self, raw: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    async def _each(self, call: Call, raw: AsyncIterator[bytes]) -> AsyncIterator[Any]:
         async for each in raw:
-            yield await self.request(each)
+            yield await self.request(call, each)
+        # To grpc a caller who cancels has sent his last request, and a moment later the call is cancelled: without the wait
+        # half a stream looks like a whole one.
+        await asyncio.sleep(_CANCELLATION_SECONDS)
+
+    async def enter(self, call: Call) -> None:
+        for keeper in self._keepers:
+            await keeper.enter(call)
+
+    async def answered(self, call: Call, answer: Any) -> bytes:
+        """The answer as bytes, when the gatekeepers let it pass."""
+        for keeper in self._keepers:
+            await keeper.passes(call, answer)
+        return self.serialize(answer)
+
+    def finish(self, call: Call, code: grpc.StatusCode, description: str = "") -> None:
+        """Ends the call: its span, and what the gatekeepers keep of it."""
+        _finish(call.span, code, description)
+        self.leave(call, code)
+
+    def leave(self, call: Call, code: grpc.StatusCode) -> None:
+        """Ends the call for the gatekeepers, without its span."""
+        for keeper in self._keepers:
+            keeper.leave(call, code)
 
     def _checked(self, raw: bytes) -> Any:
         if self._parse is None:
             return raw
+        if isinstance(raw, Encoded):
+            raw = raw.binary()
         try:
             message = self._parse(raw)
         except DecodeError:
@@ -162,61 +330,79 @@ class _Method:
             raise InvalidRequest(faults)
         return message
 
-    def begin(self, context: _Context) -> Span:
+    def begin(self, context: _Context) -> Call:
         """Starts the call's span as the current one, and its deadline. Needs no undoing: each call is its own task."""
+        begun = time.perf_counter()
         deadlines.begin(context.time_remaining())
         header = ""
         for key, value in context.invocation_metadata() or ():
             if key == tracing.TRACEPARENT:
                 header = value
                 break
-        return tracing.server_span(self.name, header, self.attributes)
+        return Call(self._path, context, self._span(header), begun)
+
+    def _span(self, header: str) -> Span:
+        return tracing.server_span(self.name, header, self.attributes, recorded=self._recorded)
 
 
-def _answering(
-    method: _Method, behaviour: Callable[..., Awaitable[Any]], requests: Callable[[Any], Awaitable[Any]]
-) -> Any:
+def _answering(method: _Method, behaviour: Callable[..., Awaitable[Any]], requests: _Requests) -> Any:
     async def answer(raw: Any, context: _Context) -> bytes:
-        span = method.begin(context)
+        call = method.begin(context)
         try:
-            reply = method.serialize(await behaviour(await requests(raw), context))
+            await method.enter(call)
+            reply = await method.answered(call, await behaviour(await requests(call, raw), context))
         except BaseException as error:
-            await _refuse(error, context, span, method)
+            await _refuse(error, call, method)
             raise
-        _finish(span, _answered_code(context))
+        method.finish(call, _answered_code(context))
         return reply
 
     return answer
 
 
-def _streaming(
-    method: _Method, behaviour: Callable[..., Any], requests: Callable[[Any], Awaitable[Any]]
-) -> Any:
+def _streaming(method: _Method, behaviour: Callable[..., Any], requests: _Requests) -> Any:
     async def stream(raw: Any, context: _Context) -> None:
-        span = method.begin(context)
+        call = method.begin(context)
         try:
-            async with aclosing(behaviour(await requests(raw), context)) as replies:
+            await method.enter(call)
+            async with aclosing(behaviour(await requests(call, raw), context)) as replies:
                 async for reply in replies:
-                    await context.write(method.serialize(reply))
+                    await _write(context, await method.answered(call, reply))
+        except _ReaderLeft:
+            # Nobody is there to be told anything, and nothing of ours went wrong.
+            method.finish(call, grpc.StatusCode.CANCELLED)
+            return
         except BaseException as error:
-            await _refuse(error, context, span, method)
+            await _refuse(error, call, method)
             raise
-        _finish(span, _answered_code(context))
+        method.finish(call, _answered_code(context))
 
     return stream
 
 
-def _writing(
-    method: _Method, behaviour: Callable[..., Awaitable[Any]], requests: Callable[[Any], Awaitable[Any]]
-) -> Any:
+class _ReaderLeft(Exception):
+    """Whoever read a stream is gone."""
+
+
+async def _write(context: _Context, answer: bytes) -> None:
+    try:
+        await context.write(answer)
+    except (
+        Exception
+    ) as error:  # grpc says of a reader who left in the middle of a message only that it was not sent
+        raise _ReaderLeft from error
+
+
+def _writing(method: _Method, behaviour: Callable[..., Awaitable[Any]], requests: _Requests) -> Any:
     async def write(raw: Any, context: _Context) -> None:
-        span = method.begin(context)
+        call = method.begin(context)
         try:
-            await behaviour(await requests(raw), context)
+            await method.enter(call)
+            await behaviour(await requests(call, raw), context)
         except BaseException as error:
-            await _refuse(error, context, span, method)
+            await _refuse(error, call, method)
             raise
-        _finish(span, _answered_code(context))
+        method.finish(call, _answered_code(context))
 
     return write
 
@@ -236,24 +422,34 @@ def _finish(span: Span, code: grpc.StatusCode, description: str = "") -> None:
     span.end()
 
 
-async def _refuse(error: BaseException, context: _Context, span: Span, method: _Method) -> None:
-    """Ends the span and answers the call with the error's status; returns only when the error itself must go on."""
+async def _refuse(error: BaseException, call: Call, method: _Method) -> None:
+    """Ends the call and answers it with the error's status; returns only when the error itself must go on."""
     if isinstance(error, grpc.aio.AbortError):
-        _finish(span, _answered_code(context))
+        method.finish(call, _answered_code(call.context))
         return
+    if isinstance(error, Overloaded):
+        call.reason = error.reason
+        if error.is_recorded:
+            call.span.set_attribute("fieldwise.error.reason", error.reason)
+            method.finish(call, error.code)
+        else:
+            # There may be thousands a second: they are counted, and a span each would cost more than the refusal.
+            method.leave(call, error.code)
+        await call.context.abort(error.code, error.message, ((STATUS_KEY, error.prepared()),))
     if isinstance(error, (asyncio.CancelledError, GeneratorExit)) and not _is_inner(error):
         left = deadlines.remaining()
         late = left is not None and left <= 0
-        _finish(span, grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED)
+        method.finish(call, grpc.StatusCode.DEADLINE_EXCEEDED if late else grpc.StatusCode.CANCELLED)
         return
     if not isinstance(error, (Exception, asyncio.CancelledError)):
-        _finish(span, grpc.StatusCode.INTERNAL, type(error).__name__)
+        method.finish(call, grpc.StatusCode.INTERNAL, type(error).__name__)
         return
-    told = _told(error, span, method)
-    span.set_attribute("fieldwise.error.reason", told.reason)
-    _finish(span, told.code, told.reason)
+    told = _told(error, call.span, method)
+    call.reason = told.reason
+    call.span.set_attribute("fieldwise.error.reason", told.reason)
+    method.finish(call, told.code, told.reason)
     trailers = ((STATUS_KEY, to_status(told).SerializeToString()),)
-    await context.abort(told.code, told.message, trailers)
+    await call.context.abort(told.code, told.message, trailers)
 
 
 def _is_inner(error: BaseException) -> bool:

@@ -7,6 +7,7 @@ import contextlib
 import enum
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
@@ -17,7 +18,7 @@ from typing import Any, Final, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from fieldwise_runtime import engines, migrations
+from fieldwise_runtime import database_metrics, engines, migrations
 from fieldwise_runtime.checkpoints import Checkpoints
 from fieldwise_runtime.errors import ResourceExhausted, Unavailable
 from fieldwise_runtime.logs import get_logger
@@ -99,6 +100,12 @@ class Database:
         self._kept: sa.Connection | None = None
         self._started = False
         self._closed = False
+        database_metrics.OPEN.add(self)
+
+    @property
+    def queued(self) -> int:
+        """Writes that wait for their commit."""
+        return self._jobs.qsize() + len(self._waiting)
 
     @classmethod
     def open(cls, url: str, *, durability: Durability = Durability.POWER_LOSS) -> Database:
@@ -286,6 +293,13 @@ class Database:
         return outcomes
 
     def _transacted(self, group: list[_Job]) -> list[_Outcome]:
+        begun = time.perf_counter()
+        try:
+            return self._run(group)
+        finally:
+            database_metrics.COMMIT.observe(time.perf_counter() - begun)
+
+    def _run(self, group: list[_Job]) -> list[_Outcome]:
         try:
             with self._transaction() as connection:
                 if len(group) == 1:

@@ -58,6 +58,7 @@ class FieldwiseError(Exception):
     Args:
         reason: UPPER_SNAKE, stable; goes to ErrorInfo.reason.
         metadata: Facts for programs; goes to ErrorInfo.metadata. Never personal data.
+        retry_after_seconds: When the same call may go through; goes to google.rpc.RetryInfo. None says nothing.
     """
 
     code: grpc.StatusCode = grpc.StatusCode.UNKNOWN
@@ -70,8 +71,10 @@ class FieldwiseError(Exception):
         metadata: Mapping[str, str] | None = None,
         code: grpc.StatusCode | None = None,
         violations: Sequence[Violation] = (),
+        retry_after_seconds: float | None = None,
     ) -> None:
         super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
         self.reason = reason
         self.message = message
         self.metadata: dict[str, str] = dict(metadata or {})
@@ -142,6 +145,38 @@ class ResourceExhausted(FieldwiseError):
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+class Overloaded(ResourceExhausted):
+    """More is asked at once than can be answered in good time. Told to many, so its form on the wire is made beforehand.
+
+    Args:
+        wire: What `prepared` made of such an error.
+        is_recorded: Whether the call that it refuses has a span; false for all but a few a second.
+    """
+
+    def __init__(
+        self, message: str, retry_after_seconds: float, *, wire: bytes = b"", is_recorded: bool = True
+    ) -> None:
+        super().__init__("OVERLOADED", message, retry_after_seconds=retry_after_seconds)
+        self.wire = wire
+        self.is_recorded = is_recorded
+
+    def prepared(self) -> bytes:
+        """The error as bytes of google.rpc.Status."""
+        return self.wire or to_status(self).SerializeToString()
+
+
+class Unauthenticated(FieldwiseError):
+    """Nobody knows who calls: nothing was shown that says so, or what was shown does not hold."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+
+
+class PermissionDenied(FieldwiseError):
+    """Who calls is known and may not do this; the message says what he would need, never what exists."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+
+
 class Aborted(FieldwiseError):
     """The work was stopped by something else and can be started again."""
 
@@ -180,6 +215,10 @@ def to_status(error: FieldwiseError) -> status_pb2.Status:
         status.details.append(_packed(_bad_request(error.violations)))
     info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
     status.details.append(_packed(info))
+    if error.retry_after_seconds is not None:
+        again = error_details_pb2.RetryInfo()
+        again.retry_delay.FromMicroseconds(round(error.retry_after_seconds * 1e6))
+        status.details.append(_packed(again))
     return status
 
 
@@ -211,6 +250,7 @@ class RpcFault:
     message: str
     violations: tuple[Violation, ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
+    retry_after_seconds: float | None = None
 
     def as_error(self) -> FieldwiseError:
         """The same error, to be raised to one's own caller."""
@@ -220,6 +260,7 @@ class RpcFault:
             metadata=self.metadata,
             code=self.code,
             violations=self.violations,
+            retry_after_seconds=self.retry_after_seconds,
         )
 
 
@@ -266,12 +307,14 @@ def from_status(status: status_pb2.Status) -> RpcFault:
     """Reads google.rpc.Status, such as the error of a long-running operation."""
     info = error_details_pb2.ErrorInfo()
     bad = error_details_pb2.BadRequest()
+    again = error_details_pb2.RetryInfo()
     for detail in status.details:
         # Each takes a message of its own type only.
-        _ = detail.Unpack(info) or detail.Unpack(bad)
+        _ = detail.Unpack(info) or detail.Unpack(bad) or detail.Unpack(again)
     violations = tuple(_violation(v.field, v.description) for v in bad.field_violations)
     code = _CODES.get(status.code, grpc.StatusCode.UNKNOWN)
-    return RpcFault(code, info.reason, status.message, violations, dict(info.metadata))
+    wait = again.retry_delay.ToMicroseconds() / 1e6 if again.HasField("retry_delay") else None
+    return RpcFault(code, info.reason, status.message, violations, dict(info.metadata), wait)
 
 
 def _violation(path: str, description: str) -> Violation:

@@ -63,6 +63,16 @@ class RpcSpan(trace.Span):
     def get_span_context(self) -> SpanContext:
         return self._context
 
+    @property
+    def shared(self) -> Mapping[str, AttributeValue]:
+        """The attributes that all calls of the method have."""
+        return self._attributes
+
+    @property
+    def start_ns(self) -> int:
+        """When it began, in nanoseconds since 1970."""
+        return self._start
+
     def is_recording(self) -> bool:
         return not self._ended
 

@@ -194,10 +194,38 @@ def traces_address() -> Any:
     )
 
 
+def tls_folder() -> Any:
+    """The folder of this installation's certificates, FIELDWISE_TLS; empty: no TLS."""
+    return setting(
+        "FIELDWISE_TLS",
+        default="",
+        parse=str,
+        doc="folder of ca.pem and of each process's <name>.pem and <name>-key.pem; empty: no TLS",
+    )
+
+
+def standby() -> Any:
+    """FIELDWISE_STANDBY."""
+    return setting(
+        "FIELDWISE_STANDBY",
+        default=False,
+        parse=boolean,
+        doc="true: a second forecast, allocation or recommend on one PostgreSQL waits to take over, instead of ending",
+    )
+
+
 def listen_address(service: str, port: int) -> Any:
     """Where a service listens, FIELDWISE_<SERVICE>_LISTEN."""
     name = f"FIELDWISE_{service.upper()}_LISTEN"
     return setting(name, default=f"127.0.0.1:{port}", parse=address, doc=f"where {service} listens")
+
+
+def metrics_address(service: str) -> Any:
+    """Where a process tells its figures over HTTP, FIELDWISE_<SERVICE>_METRICS_LISTEN; empty: nowhere."""
+    name = f"FIELDWISE_{service.upper()}_METRICS_LISTEN"
+    return setting(
+        name, default="", parse=address, doc=f"where {service} answers GET /metrics; empty: nowhere"
+    )
 
 
 def peer_address(service: str, port: int) -> Any:

@@ -17,6 +17,8 @@ from opentelemetry.trace import Span, StatusCode
 
 from fieldwise_runtime import deadlines, tracing
 from fieldwise_runtime.errors import FieldwiseError, reason_in, reason_of
+from fieldwise_runtime.peer_metrics import called
+from fieldwise_runtime.rpc_spans import RpcSpan
 
 _GIVEN: Final = ("credentials", "wait_for_ready", "compression")
 _OK: Final = grpc.StatusCode.OK
@@ -102,6 +104,8 @@ class _Method:
 
 
 def _finish(span: Span, code: grpc.StatusCode, description: str = "") -> None:
+    if isinstance(span, RpcSpan):
+        called(span, code)
     span.set_attribute("rpc.grpc.status_code", code.value[0])
     if code is not _OK:
         span.set_status(StatusCode.ERROR, description or code.name)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, BinaryIO, Final
 
-from fieldwise_runtime import logs, tracing
+from fieldwise_runtime import logs, tls, tracing
 from fieldwise_runtime.errors import FieldwiseError, ResourceExhausted
 
 LENGTH: Final = "!Q"
@@ -36,6 +36,7 @@ class Job:
     service: str
     receivers: tuple[str, ...]
     carrier: dict[str, str]
+    identity: tls.Identity | None = None
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,7 @@ def _do(jobs: BinaryIO, to_parent: BinaryIO) -> None:
     _to_parent = to_parent
     job: Job = pickle.load(jobs)  # noqa: S301  # written by the parent that started this process
     logs.configure(job.service)
+    tls.adopt(job.identity)
     receiver, *also = job.receivers or ("",)
     recording = tracing.configure(job.service, receiver, also=also)
     outcome = _done(job)

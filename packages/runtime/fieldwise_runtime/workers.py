@@ -11,12 +11,14 @@ import os
 import pickle
 import signal
 import struct
+import time
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
-from fieldwise_runtime import deadlines, tracing
+from fieldwise_runtime import deadlines, tls, tracing
 from fieldwise_runtime.errors import DeadlineExceeded, InternalFault
 from fieldwise_runtime.logs import get_logger
+from fieldwise_runtime.metrics import gauge, histogram
 from fieldwise_runtime.worker_handles import Spawned, Worker
 from fieldwise_runtime.worker_process import LENGTH, Born, Job, Outcome
 
@@ -28,6 +30,13 @@ _LEAVING_SECONDS: Final = 1.5
 # Bytes of a message that is read beside the event loop.
 _LARGE: Final = 200_000
 _POLL_SECONDS: Final = 0.005
+_BUSY: Final = gauge("fieldwise_workers_busy", "Worker processes that this process has at work now.")
+_TOOK: Final = histogram(
+    "fieldwise_worker_seconds",
+    "Seconds of work in a process of its own, by what was done, whatever it came to.",
+    "work",
+    bounds=(0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0),
+)
 
 
 class WorkerDied(InternalFault):
@@ -76,6 +85,8 @@ async def run_in_process(
     seconds = deadlines.budget(timeout)
     worker = start()
     patience = 0.0
+    begun = time.perf_counter()
+    _BUSY.inc()
     try:
         async with asyncio.timeout(seconds):
             outcome = await _outcome(worker, job, name, on_message)
@@ -88,13 +99,15 @@ async def run_in_process(
             await _ended(worker, patience)
         finally:
             worker.close()
+            _BUSY.dec()
+            _TOOK.labels(name).observe(time.perf_counter() - begun)
     result: T = _result(outcome, name)
     return result
 
 
 def _job(work: Callable[..., object], arguments: tuple[object, ...], name: str) -> bytes:
     service, receivers = tracing.configuration()
-    job = Job(work, arguments, name, service, receivers, tracing.carry())
+    job = Job(work, arguments, name, service, receivers, tracing.carry(), tls.current())
     try:
         return pickle.dumps(job, pickle.HIGHEST_PROTOCOL)
     except (pickle.PicklingError, AttributeError, TypeError) as error:

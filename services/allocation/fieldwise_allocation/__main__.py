@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 
 import grpc
 
@@ -16,6 +17,7 @@ from fieldwise.allocation.v1 import resource_service_pb2_grpc as resources_grpc
 from fieldwise.allocation.v1 import task_service_pb2_grpc as tasks_grpc
 from fieldwise.allocation.v1 import territory_service_pb2_grpc as territories_grpc
 from fieldwise.allocation.v1 import visit_service_pb2_grpc as visits_grpc
+from fieldwise_allocation import measures
 from fieldwise_allocation.assigning import Assigning
 from fieldwise_allocation.plan_task import Hands
 from fieldwise_allocation.planning import Planning
@@ -33,10 +35,11 @@ from fieldwise_allocation.settings import Settings
 from fieldwise_allocation.visiting import Visiting
 from fieldwise_executor.executor import Executor, opened
 from fieldwise_executor.standby import Readiness
-from fieldwise_runtime import logs, loops, migrations, operations, settings, tracing
+from fieldwise_runtime import logs, loops, migrations, operations, settings, tls, tracing
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import FieldwiseError
 from fieldwise_runtime.operations import Operations
+from fieldwise_runtime.peers import COMPOSERS, Callers
 from fieldwise_runtime.server import Service, serve
 from fieldwise_runtime.single import Single
 
@@ -60,7 +63,7 @@ async def wire_up(known: Settings, workers: Executor | None = None) -> Service:
     """
     migrations.verify(known.database_url, PACKAGE)
     # Plans under way are in memory: a second process would take them for interrupted ones and close them.
-    single = await Single.claim(known.database_url, NAME)
+    single = await Single.claim(known.database_url, NAME, standby=known.standby)
     db = Database.open(known.database_url)
     running = Operations(db)
     await running.recover()
@@ -110,6 +113,8 @@ async def wire_up(known: Settings, workers: Executor | None = None) -> Service:
     return Service(
         name=NAME,
         listen=known.listen,
+        metrics=known.metrics,
+        measure=partial(measures.measure, quotes),
         register=register,
         service_names=(
             "fieldwise.allocation.v1.AllocationService",
@@ -124,12 +129,15 @@ async def wire_up(known: Settings, workers: Executor | None = None) -> Service:
         ),
         ready=ready,
         on_stop=close,
+        callers=Callers(COMPOSERS),
+        single=single,
         checked_by_handler=CHECKED_IN_COLUMNS,
     )
 
 
 async def run(known: Settings) -> None:
     """Serve until told to stop."""
+    tls.configure("allocation", known.tls)
     recording = tracing.configure(NAME, known.traces_address)
     try:
         await serve(await wire_up(known))

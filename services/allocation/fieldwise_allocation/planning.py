@@ -12,7 +12,7 @@ from google.protobuf import timestamp_pb2
 
 from fieldwise.allocation.v1 import allocation_service_pb2 as service_pb2
 from fieldwise.allocation.v1 import plan_pb2
-from fieldwise_allocation import plan_records, store, territory_wire, uploading, wire
+from fieldwise_allocation import measures, plan_records, store, territory_wire, uploading, wire
 from fieldwise_allocation.core import checks
 from fieldwise_allocation.core.question import Question
 from fieldwise_allocation.core.territory.describe import prepared
@@ -143,7 +143,7 @@ class Planning:
 
     async def _made(self, order: _Order, progress: Progress) -> plan_pb2.TerritoryPlan:
         try:
-            async with self.turns:
+            async with measures.under_way(), self.turns:
                 made = await solved(
                     self.executor,
                     order.task,
@@ -196,6 +196,7 @@ class Planning:
             await self.db.write(
                 lambda connection: plan_records.keep(connection, plan, order.asked, order.origin)
             )
+        measures.plan_made(plan)
         log.info(
             "plan made",
             plan=plan.name,

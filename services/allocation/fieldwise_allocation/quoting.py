@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import sqlalchemy as sa
 from google.protobuf import timestamp_pb2
@@ -41,6 +42,27 @@ class Quotes:
         self._windows: tuple[Window[price_pb2.PriceSet], ...] = ()
         self._solves: Mapping[int, trace.SpanContext] = {}
         self._looking: asyncio.Task[None] | None = None
+        self._followers: set[asyncio.Event] = set()
+
+    @property
+    def reps(self) -> Mapping[str, str]:
+        """Rep of each customer who has one; another object whenever it changed."""
+        return self._reps
+
+    @property
+    def windows(self) -> Sequence[Window[price_pb2.PriceSet]]:
+        """All prices that may matter, oldest version first; another object whenever they changed."""
+        return self._windows
+
+    @contextmanager
+    def followed(self) -> Iterator[asyncio.Event]:
+        """An event that is set when terms changed; whoever waits for it clears it."""
+        changed = asyncio.Event()
+        self._followers.add(changed)
+        try:
+            yield changed
+        finally:
+            self._followers.discard(changed)
 
     async def open(self) -> None:
         """Read what is in force, and look for changes from now on."""
@@ -57,19 +79,22 @@ class Quotes:
         known = self._revision
         read = await self._db.read(lambda connection: _read(connection, known))
         if read is not None:
-            self._revision, self._reps, self._windows = read
+            self._revision, reps, self._windows = read
+            if reps != self._reps:
+                self._reps = reps
             self._solves = _solves(self._windows)
+            for changed in self._followers:
+                changed.set()
 
     def look_up(
         self, customers: Sequence[str], decision_time: timestamp_pb2.Timestamp
     ) -> service_pb2.LookUpTermsResponse:
         """Reps and prices at a moment: no database, no waiting. The call's span is linked to the solve of the prices."""
         terms = look_up(customers, self._reps, self._windows, decision_time.ToNanoseconds())
-        part = provenance_pb2.Part(name="allocation", state=_STATES[terms.standing])
+        part = part_of(terms.window, terms.standing)
         if terms.window is None:
-            part.detail = "no prices hold yet; solve them with SolvePrices"
             return service_pb2.LookUpTermsResponse(reps=terms.reps, part=part)
-        _date(part, terms.window, terms.standing, decision_time)
+        part.age.FromNanoseconds(decision_time.ToNanoseconds() - terms.window.valid_from)
         solve = self._solves.get(terms.window.version)
         if solve is not None:
             trace.get_current_span().add_link(solve)
@@ -118,15 +143,14 @@ def _solves(windows: Sequence[Window[price_pb2.PriceSet]]) -> dict[int, trace.Sp
     return {version: context for version, context in found if context is not None}
 
 
-def _date(
-    part: provenance_pb2.Part,
-    window: Window[price_pb2.PriceSet],
-    standing: Standing,
-    decision_time: timestamp_pb2.Timestamp,
-) -> None:
-    """Prices are as old as the start of their period: they are solved for it."""
+def part_of(window: Window[price_pb2.PriceSet] | None, standing: Standing) -> provenance_pb2.Part:
+    """Where prices stand, without their age. They are as old as the start of their period: they are solved for it."""
+    part = provenance_pb2.Part(name="allocation", state=_STATES[standing])
+    if window is None:
+        part.detail = "no prices hold yet; solve them with SolvePrices"
+        return part
     part.version = window.prices.name
     part.as_of.CopyFrom(window.prices.valid_from)
-    part.age.FromNanoseconds(decision_time.ToNanoseconds() - window.valid_from)
     if standing is Standing.LAST_VALID:
         part.detail = f"prices ran out at {window.prices.valid_until.ToJsonString()}; solve them anew"
+    return part

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 
 import grpc
 
@@ -16,6 +17,7 @@ from fieldwise.forecast.v1 import (
     table_service_pb2_grpc,
 )
 from fieldwise_executor.executor import opened
+from fieldwise_forecast import measures, models_report
 from fieldwise_forecast.lineup import Lineups
 from fieldwise_forecast.outlooks import Outlooks
 from fieldwise_forecast.profile_reader import ProfileReader
@@ -31,10 +33,11 @@ from fieldwise_forecast.settings import Settings
 from fieldwise_forecast.table_files import TableFiles
 from fieldwise_forecast.tables import Tables
 from fieldwise_forecast.training import Trainer
-from fieldwise_runtime import logs, loops, migrations, operations, tracing
+from fieldwise_runtime import logs, loops, migrations, operations, tls, tracing
 from fieldwise_runtime.channels import connect
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import FieldwiseError
+from fieldwise_runtime.peers import COMPOSERS, Callers
 from fieldwise_runtime.server import Service, serve
 from fieldwise_runtime.settings import SettingsError, load
 from fieldwise_runtime.single import Single
@@ -60,7 +63,7 @@ async def assembled(settings: Settings) -> Service:
     """
     migrations.verify(settings.database_url, PACKAGE)
     # Trainings under way are in memory: a second process would take them for interrupted ones and close them.
-    single = await Single.claim(settings.database_url, NAME)
+    single = await Single.claim(settings.database_url, NAME, standby=settings.standby)
     db = Database.open(settings.database_url)
     channel = connect(settings.profile_address, "profile")
     lineups = Lineups(db, settings.models_folder, settings.currency, settings.cached_customers)
@@ -108,10 +111,22 @@ async def assembled(settings: Settings) -> Service:
         await db.close()
         await single.close()
 
-    return Service(NAME, settings.listen, register, SERVICE_NAMES, ready, close)
+    return Service(
+        NAME,
+        settings.listen,
+        register,
+        SERVICE_NAMES,
+        ready,
+        close,
+        metrics=settings.metrics,
+        measure=partial(measures.measure, lambda: models_report.states(db, lineups.current)),
+        callers=Callers(COMPOSERS),
+        single=single,
+    )
 
 
 async def run(settings: Settings) -> None:
+    tls.configure("forecast", settings.tls)
     recording = tracing.configure(NAME, settings.traces_address)
     try:
         await serve(await assembled(settings))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -26,6 +26,9 @@ from .scoring import Answering, Scorer
 log = get_logger(__name__)
 M = TypeVar("M")
 
+# How often a follower's line-up is looked at, and how many looks it may hear nothing.
+_LOOK_SECONDS = 0.05
+_LOOKS = 5
 # Loaded line-ups other than the champions' (replays); one takes about 5 MB.
 KEPT_LINEUPS = 4
 
@@ -98,6 +101,16 @@ class Lineups:
             versions = await self._db.read(store.serving)
             self.current = await asyncio.to_thread(self._loaded, versions)
         log.info("models loaded", versions=self.current.scorer.version_names, healthy=self.current.healthy)
+
+    async def follow(self) -> AsyncIterator[tuple[str, ...]]:
+        """The versions that score, several times a second and at once when they change, until it is ended."""
+        while True:
+            told = self.current
+            yield told.scorer.version_names
+            for _ in range(_LOOKS):
+                if self.current is not told:
+                    break
+                await asyncio.sleep(_LOOK_SECONDS)
 
     async def of_versions(self, names: Sequence[str]) -> Scorer:
         """A scorer of exactly these versions; questions without one get their prior.

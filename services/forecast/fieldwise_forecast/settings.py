@@ -11,9 +11,12 @@ from fieldwise_runtime.settings import (
     data_folder,
     listen_address,
     log_level,
+    metrics_address,
     peer_address,
     service_database_url,
     setting,
+    standby,
+    tls_folder,
     traces_address,
     whole_number,
 )
@@ -24,6 +27,7 @@ class Settings:
     """What a forecast process is told when it starts."""
 
     listen: str = listen_address("forecast", 50052)
+    metrics: str = metrics_address("forecast")
     database_url: str = service_database_url("forecast")
     profile_address: str = peer_address("profile", 50051)
     data: Path = data_folder()
@@ -32,6 +36,8 @@ class Settings:
     executor: str = executor_place()
     executor_processes: int = executor_processes()
     traces_address: str = traces_address()
+    tls: str = tls_folder()
+    standby: bool = standby()
     cached_customers: int = setting(
         "FIELDWISE_FORECAST_CACHED_CUSTOMERS",
         default=20_000,

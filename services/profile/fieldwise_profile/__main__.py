@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import grpc
@@ -29,7 +30,7 @@ from fieldwise.profile.v1.schema_service_pb2_grpc import add_SchemaServiceServic
 from fieldwise.profile.v1.segment_service_pb2_grpc import add_SegmentServiceServicer_to_server
 from fieldwise.profile.v1.tag_service_pb2_grpc import add_TagServiceServicer_to_server
 from fieldwise_executor.executor import opened
-from fieldwise_profile import identity_weights, preparing
+from fieldwise_profile import identity_weights, measures, preparing
 from fieldwise_profile.auditing import Auditing
 from fieldwise_profile.behaving import Behaving
 from fieldwise_profile.consenting import Consenting
@@ -82,13 +83,15 @@ from fieldwise_profile.tag_reading import TagReading
 from fieldwise_profile.tag_reports import TagReports
 from fieldwise_profile.tag_worth import TagWorth
 from fieldwise_profile.tagging import Tags
+from fieldwise_profile.telling_changes import ChangeTelling
 from fieldwise_profile.training import Training
 from fieldwise_profile.trying import Trying
 from fieldwise_profile.viewing import Viewing
 from fieldwise_profile.watching import Watching
-from fieldwise_runtime import logs, loops, migrations, server, tracing
+from fieldwise_runtime import logs, loops, migrations, server, tls, tracing
 from fieldwise_runtime.database import Database
 from fieldwise_runtime.errors import FieldwiseError
+from fieldwise_runtime.peers import COMPOSERS, Callers
 from fieldwise_runtime.settings import SettingsError, load
 
 PACKAGE: Final = "fieldwise_profile"
@@ -186,6 +189,7 @@ async def wired(settings: Settings) -> server.Service:
             behaving=Behaving(database, settings.database_url, training),
             consenting=consenting,
             watching=watching,
+            changes=ChangeTelling(states, showing),
             event_lists=EventLists(database, sealing),
             outcomes=OutcomeLists(database, consenting, people.members),
             rebuilding=Rebuilding(database, states, showing.forget, sealing),
@@ -231,12 +235,21 @@ async def wired(settings: Settings) -> server.Service:
     return server.Service(
         name=NAME,
         listen=settings.listen,
+        metrics=settings.metrics,
+        measure=partial(measures.measure, database),
         register=register,
         service_names=[each.full_name for file, *_ in served for each in file.services_by_name.values()],
         ready=ready,
         on_stop=close,
+        callers=Callers(COMPOSERS | {"forecast"}),
         # A fault in one event rejects that event, never its batch.
-        checked_by_handler=frozenset({"fieldwise.profile.v1.IngestEventsRequest.events"}),
+        checked_by_handler=frozenset(
+            {
+                "fieldwise.profile.v1.IngestEventsRequest.events",
+                # What was refused is kept as it came.
+                "fieldwise.profile.v1.KeepRefusedEventsRequest.events",
+            }
+        ),
     )
 
 
@@ -336,6 +349,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _serve(settings: Settings) -> None:
+    tls.configure("profile", settings.tls)
     traces = tracing.configure(NAME, settings.traces_address)
     try:
         loops.run(serve(settings))

@@ -69,6 +69,13 @@ def letters_of(request: profile_service_pb2.IngestEventsRequest, batch: Batch) -
     return [_letter(request.events[each.index], each, now) for each in batch.rejected]
 
 
+def letters_refused_before(request: profile_service_pb2.KeepRefusedEventsRequest) -> list[Letter]:
+    """The events that were refused before they came here."""
+    now = moment_of(request.decision_time.seconds, request.decision_time.nanos)
+    rejected = profile_service_pb2.RejectedEvent
+    return [_letter(each.event, rejected(details=each.details), now) for each in request.events]
+
+
 def _letter(sent: event_pb2.Event, rejected: profile_service_pb2.RejectedEvent, now: int) -> Letter:
     return Letter(
         raw=sent.SerializeToString(deterministic=True),

@@ -30,10 +30,12 @@ class Settings:
     """What an operator can set."""
 
     listen: str = settings.listen_address("profile", 50051)
+    metrics: str = settings.metrics_address("profile")
     database_url: str = settings.service_database_url("profile")
     currency: str = settings.company_currency()
     log_level: str = settings.log_level()
     traces_address: str = settings.traces_address()
+    tls: str = settings.tls_folder()
     executor: str = executor_place()
     executor_processes: int = executor_processes()
     cached_customers: int = setting(

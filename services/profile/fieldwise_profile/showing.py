@@ -100,6 +100,10 @@ class Showing:
         """Changes when tags, segments or links did: what profiles show beside events."""
         return (self._viewing.revision, *self._pictures.versions())
 
+    def pictured(self) -> tuple[int, ...]:
+        """Changes when tags or segments did."""
+        return self._pictures.versions()
+
     def forget(self, customers: Collection[str]) -> None:
         """Drops what is in memory of customers: they are read anew, or never again."""
         self._viewing.forget(customers)

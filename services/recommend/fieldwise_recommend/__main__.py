@@ -69,10 +69,11 @@ from fieldwise_recommend.store.pairs import PairStore
 from fieldwise_recommend.store.policies import PolicyStore
 from fieldwise_recommend.training import Training
 from fieldwise_recommend.valuing import Valuer
-from fieldwise_runtime import logs, loops, migrations, operations, server, tracing
+from fieldwise_runtime import logs, loops, migrations, operations, server, tls, tracing
 from fieldwise_runtime.database import Database, Durability
 from fieldwise_runtime.errors import FieldwiseError
 from fieldwise_runtime.operations import Operations
+from fieldwise_runtime.peers import COMPOSERS, Callers
 from fieldwise_runtime.settings import SettingsError, load
 from fieldwise_runtime.single import Single
 
@@ -113,7 +114,7 @@ async def wired(settings: Settings, body: bytes) -> server.Service:
     """
     migrations.verify(settings.database_url, PACKAGE)
     # Budgets are counted in memory: two processes would each spend them whole.
-    single = await Single.claim(settings.database_url, NAME)
+    single = await Single.claim(settings.database_url, NAME, standby=settings.standby)
     # A grouped commit without waiting for the disk: a decision lost to a power cut is made again by its request_id.
     database = Database.open(settings.database_url, durability=Durability.PROCESS_CRASH)
     # Its processes read the database themselves: on this machine, whatever FIELDWISE_EXECUTOR says.
@@ -153,6 +154,7 @@ async def wired(settings: Settings, body: bytes) -> server.Service:
     return server.Service(
         name=NAME,
         listen=settings.listen,
+        metrics=settings.metrics,
         register=register,
         service_names=[
             *(service.full_name for file, _ in registered for service in file.services_by_name.values()),
@@ -160,6 +162,8 @@ async def wired(settings: Settings, body: bytes) -> server.Service:
         ],
         ready=ready,
         on_stop=close,
+        callers=Callers(COMPOSERS),
+        single=single,
         checked_by_handler=frozenset(
             f"fieldwise.recommend.v1.DecisionInputs.{field}" for field in FROM_PEERS
         ),
@@ -250,6 +254,7 @@ def main(arguments: list[str]) -> int:
         if arguments:
             sys.stderr.write(f"{PACKAGE}: got {' '.join(arguments)!r}; give nothing to serve, or `migrate`\n")
             return 2
+        tls.configure("recommend", settings.tls)
         traces = tracing.configure(NAME, settings.traces)
         try:
             loops.run(serve(settings))

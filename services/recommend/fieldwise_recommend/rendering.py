@@ -42,13 +42,16 @@ def render(
     decision.customer = inputs.customer
     decision.decision_time.seconds = inputs.decision_time.seconds
     decision.decision_time.nanos = inputs.decision_time.nanos
+    # Decisions of earlier releases told neither times nor the sources of facts.
+    is_sourced = bool(inputs.contact_times)
     for candidate in shown(ruling, inputs.max_actions or _DEFAULT_MAX_ACTIONS):
         ranked = decision.actions.add()
-        _render_action(ranked, candidate, inputs, ruling, situation, currency)
-        if inputs.contact_times:
+        _render_action(ranked, candidate, inputs, ruling, situation, currency, is_sourced=is_sourced)
+        if is_sourced:
             _render_found(ranked, candidate, inputs, situation, contact)
+    add_rejected = decision.rejected.add
     for rejection in ruling.rejections:
-        _render_rejection(decision.rejected.add(), rejection)
+        _render_rejection(add_rejected(), rejection)
     _render_choice(decision, inputs, situation, ruling, contact)
     if contact is not None:
         decision.personalised = not situation.cold
@@ -177,6 +180,8 @@ def _render_action(
     ruling: Ruling,
     situation: Situation,
     currency: str,
+    *,
+    is_sourced: bool,
 ) -> None:
     ranked.action = candidate.action.name
     ranked.probability = candidate.probability
@@ -185,16 +190,20 @@ def _render_action(
     if candidate.action.about:
         ranked.category = subject_of(candidate.action, situation)
     _render_account(ranked, candidate, currency)
+    add_reason = ranked.reasons.add
     for reason in reasons_for(candidate, ruling, situation):
-        added = ranked.reasons.add()
+        added = add_reason()
         added.code = reason.code
         # Key by key: update() of these maps takes four times as long.
-        numbers, words = added.numbers, added.words
-        for key, number in reason.numbers.items():
-            numbers[key] = number
-        for key, word in reason.words.items():
-            words[key] = word
-        if reason.source is not None and inputs.contact_times:
+        if reason.numbers:
+            numbers = added.numbers
+            for key, number in reason.numbers.items():
+                numbers[key] = number
+        if reason.words:
+            words = added.words
+            for key, word in reason.words.items():
+                words[key] = word
+        if is_sourced and reason.source is not None:
             _render_source(added.source, reason.source, inputs)
 
 

@@ -16,8 +16,11 @@ from fieldwise_runtime.settings import (
     data_folder,
     listen_address,
     log_level,
+    metrics_address,
     service_database_url,
     setting,
+    standby,
+    tls_folder,
     traces_address,
     whole_number,
 )
@@ -58,7 +61,10 @@ class Settings:
     currency: str = company_currency()
     log_level: str = log_level()
     traces: str = traces_address()
+    tls: str = tls_folder()
+    standby: bool = standby()
     listen: str = listen_address("recommend", 50054)
+    metrics: str = metrics_address("recommend")
     database_url: str = service_database_url("recommend")
     control_share: float = setting(
         "FIELDWISE_RECOMMEND_CONTROL_SHARE",

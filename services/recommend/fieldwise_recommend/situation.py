@@ -53,10 +53,12 @@ _NANOS: Final = 1_000_000_000
 def situation_of(inputs: DecisionInputs, catalogue: Catalogue) -> Situation:
     """What is known of the customer, with the catalogue's priors where no scores came."""
     facts: dict[str, float] = {"has_rep": 1.0 if inputs.rep else 0.0}
-    scored = _add_scores(facts, inputs.scores) if inputs.HasField("scores") else False
+    scored = rests_on_priors = False
+    if inputs.HasField("scores"):
+        scored, rests_on_priors = _add_scores(facts, inputs.scores)
     if not scored:
         _add_priors(facts, catalogue)
-    rests_on_priors = not scored or _has_prior(inputs.scores)
+        rests_on_priors = True
     # A profile that is withheld says what he refuses, and nothing else.
     withheld = is_withheld(inputs)
     cold = withheld or not inputs.HasField("profile")
@@ -113,21 +115,19 @@ def is_withheld(inputs: DecisionInputs) -> bool:
     return profile.withheld or (profile.consent_assumed and inputs.contact.consent_required)
 
 
-def _add_scores(facts: dict[str, float], scores: CustomerScores) -> bool:
-    """Whether they are enough to value an action with."""
+def _add_scores(facts: dict[str, float], scores: CustomerScores) -> tuple[bool, bool]:
+    """Whether they are enough to value an action with, and whether one is a base rate and no model's: it names no version."""
+    has_prior = False
     for prediction in scores.predictions:
         fact = _FACT_OF_MODEL.get(prediction.model)
         if fact is not None:
             facts[fact] = prediction.probability
+        if not prediction.model_version:
+            has_prior = True
     if "p_buy" not in facts or not scores.HasField("spend_if_buys"):
-        return False
+        return False, has_prior
     facts["spend_if_buys"] = scores.spend_if_buys.micros / _MILLION
-    return True
-
-
-def _has_prior(scores: CustomerScores) -> bool:
-    """Whether forecast answered with a base rate instead of a model, which it marks by an empty version."""
-    return any(not prediction.model_version for prediction in scores.predictions)
+    return True, has_prior
 
 
 def _add_priors(facts: dict[str, float], catalogue: Catalogue) -> None:

@@ -1,4 +1,4 @@
-"""One span as plain values, read or still closed; knows nothing of OTLP."""
+"""One span as plain values; knows nothing of OTLP."""
 
 from __future__ import annotations
 
@@ -25,14 +25,3 @@ class Span:
     status_message: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     linked_traces: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Received:
-    """One span as it is stored: what it is found by, and its bytes, which only a reader opens."""
-
-    trace_id: bytes
-    span_id: bytes
-    service: str
-    body: bytes
-    names: tuple[str, ...]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import typer
 
+from fieldwise_client.api_keys import ApiKey
 from fieldwise_client.caller import Channels
 from fieldwise_client.client import Client
 from fieldwise_client.errors import FieldwiseError
@@ -19,8 +20,9 @@ from fieldwise_client.supervisor.places import find
 def client_for(data: Path, *, timeout: float = 5.0) -> Client:
     """A client of the installation on ``data``."""
     places = find(data, os.environ)
-    where = {"gateway": places.gateway, "jobs": places.jobs, "traces": places.traces}
-    return Client(timeout=timeout, transport=Channels(where))
+    where = {"gateway": places.gateway}
+    key = ApiKey(address=places.gateway, data=data)
+    return Client(timeout=timeout, transport=Channels(where, places.trust, key))
 
 
 @contextmanager

@@ -38,13 +38,16 @@ def up(
         int,
         typer.Option(min=0, max=256, help="Workers of a Dask cluster that does the heavy work; 0 for none."),
     ] = 0,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="Speak TLS, with certificates made in the data folder.")
+    ] = False,
     once: Annotated[bool, typer.Option("--once", help="Stop when everything asked for is done.")] = False,
 ) -> None:
     """Start everything and stay up until Ctrl-C."""
     wanted = demo or full
     then = ("demo", "--data", str(data), *(["--full"] if full else [])) if wanted else ()
     clock = clock_for(data, demo=wanted)
-    options = Options(data, port_base, verbose, then, once, clock, dask)
+    options = Options(data, port_base, verbose, then, once, clock, dask, tls)
     progress = Progress()
     progress.say(f"Fieldwise starts on {data}")
     raise typer.Exit(asyncio.run(run(options, os.environ, progress)))

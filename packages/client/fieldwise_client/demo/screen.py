@@ -22,7 +22,7 @@ def last_screen(shown: Shown, places: Places, command: str, data: str, lang: str
         render_decision(shown.decision, lang),
         render_waterfall(shown.trace, width),
         STATED,
-        f"gateway {places.gateway} · jobs {places.jobs} · traces {places.traces} · logs {data}/logs",
+        f"gateway {places.gateway} · logs {data}/logs",
         _next_commands(shown, places, command, data),
     )
     return "\n" + "\n\n".join(part.strip("\n") for part in parts)
@@ -44,6 +44,5 @@ def _next_commands(shown: Shown, places: Places, command: str, data: str) -> str
 def _told_first(places: Places) -> list[str]:
     """How the commands are told where the installation is, when it is not where they look."""
     usual = {process.name: process.address for process in processes({})}
-    found = {"gateway": places.gateway, "traces": places.traces, "jobs": places.jobs}
-    moved = [f"FIELDWISE_{n.upper()}_ADDRESS={at}" for n, at in found.items() if at != usual[n]]
-    return [f"  export {' '.join(moved)}"] if moved else []
+    moved = places.gateway != usual["gateway"]
+    return [f"  export FIELDWISE_GATEWAY_ADDRESS={places.gateway}"] if moved else []

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Backoff:
     """Waits double from ``first`` to ``longest`` seconds, and begin anew after ``healthy`` seconds of life."""
 
-    first: float = 0.2
+    first: float = 0.05
     longest: float = 10.0
     healthy: float = 30.0
 

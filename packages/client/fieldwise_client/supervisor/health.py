@@ -6,6 +6,8 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from fieldwise_client.credentials import Trust, opened_aio
+
 SERVING = "SERVING"
 # A process that starts is asked every few milliseconds; gRPC's own pause between connection attempts is a second.
 _OPTIONS = (
@@ -18,9 +20,9 @@ _OPTIONS = (
 )
 
 
-async def probe(address: str, timeout: float = 1.0) -> str:
+async def probe(address: str, trusted: Trust | None = None, timeout: float = 1.0) -> str:
     """SERVING, NOT_SERVING, or why there was no answer: UNAVAILABLE, DEADLINE_EXCEEDED."""
-    async with grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
+    async with opened_aio(address, trusted, _OPTIONS) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         try:
             answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=timeout)

@@ -8,30 +8,25 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from fieldwise_client.supervisor.backoff import Backoff
+from fieldwise_client.supervisor.forking import Forked, Spares
 from fieldwise_client.supervisor.journal import Journal
+from fieldwise_client.supervisor.launcher import launched
 from fieldwise_client.supervisor.layout import Process
 from fieldwise_client.supervisor.record import RunningProcess
 
 # Deaths before a process ever served that are taken for a fault of its settings, not of the moment.
 _HOPELESS: Final = 3
 _ASK_EVERY_SECONDS: Final = 0.03
-_LAUNCHER: Final = str(Path(__file__).with_name("launcher.py"))
 
 Probe = Callable[[str], Awaitable[str]]
 
 
 class NeverServed(Exception):
     """A process died again and again before it ever served; the message holds its last lines."""
-
-
-def launched(command: Sequence[str]) -> list[str]:
-    """``command`` as a process that dies with this one."""
-    return [sys.executable, "-I", "-S", _LAUNCHER, str(os.getpid()), *command]
 
 
 class Keeper:
@@ -47,6 +42,7 @@ class Keeper:
         changed: Callable[[], None],
         say: Callable[[str], None],
         backoff: Backoff,
+        spares: Spares | None = None,
     ) -> None:
         self.process = process
         self.restarts = 0
@@ -57,7 +53,8 @@ class Keeper:
         self._changed = changed
         self._say = say
         self._backoff = backoff
-        self._child: asyncio.subprocess.Process | None = None
+        self._spares = spares
+        self._child: asyncio.subprocess.Process | Forked | None = None
         self._stopping = False
 
     @property
@@ -88,7 +85,26 @@ class Keeper:
 
     async def _live(self) -> int:
         """One life of the process, from its start to its end; its exit code."""
-        child = await asyncio.create_subprocess_exec(
+        forked = await self._spares.fork(self.process.module) if self._spares and self.restarts else None
+        child = forked or await self._started()
+        self._child = child
+        self._changed()
+        assert child.stdout is not None
+        watching = asyncio.create_task(self._watch())
+        following = asyncio.create_task(self._journal.follow(child.stdout))
+        try:
+            code = await child.wait()
+            if not self.serving.is_set():
+                # Its last words are told. A grandchild may hold the other end of the pipe a little longer.
+                await asyncio.wait([following], timeout=0.2)
+            return code
+        finally:
+            watching.cancel()
+            following.cancel()
+            self._changed()
+
+    async def _started(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
             *launched([sys.executable, "-m", self.process.module]),
             env=dict(self._environ),
             stdin=asyncio.subprocess.DEVNULL,
@@ -97,20 +113,6 @@ class Keeper:
             # Ctrl-C at the terminal is for the supervisor, which stops its processes in its own way.
             start_new_session=True,
         )
-        self._child = child
-        self._changed()
-        assert child.stdout is not None
-        watching = asyncio.create_task(self._watch())
-        following = asyncio.create_task(self._journal.follow(child.stdout))
-        try:
-            code = await child.wait()
-            # A grandchild may hold the other end of the pipe a little longer.
-            await asyncio.wait([following], timeout=0.2)
-            return code
-        finally:
-            watching.cancel()
-            following.cancel()
-            self._changed()
 
     async def _watch(self) -> None:
         """Sets ``serving`` when the process first says so in this life."""

@@ -13,6 +13,11 @@ import sys
 PR_SET_PDEATHSIG = 1
 
 
+def launched(command: "list[str]") -> "list[str]":
+    """``command`` as a process that dies with this one."""
+    return [sys.executable, "-I", "-S", os.path.abspath(__file__), str(os.getpid()), *command]
+
+
 def become(parent: int, command: list[str]) -> None:
     """Tie this process to ``parent`` and become ``command``; ends at once when the parent is gone already."""
     if sys.platform == "linux":

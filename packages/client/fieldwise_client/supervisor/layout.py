@@ -47,6 +47,17 @@ _KINDS: Final = (
 # Only where it is asked for; whoever has heavy work starts when it serves.
 _CLUSTER: Final = _Kind("cluster", "fieldwise_executor", 7, ())
 _SCHEDULER_OFFSET: Final = 8
+# Further doors: faces over HTTP, each with /metrics, and /metrics alone where there is no such face.
+HTTP_OFFSET: Final = 9
+_BESIDE: Final = {
+    "FIELDWISE_GATEWAY_HTTP_LISTEN": HTTP_OFFSET,
+    "FIELDWISE_JOBS_METRICS_LISTEN": 10,
+    "FIELDWISE_PROFILE_METRICS_LISTEN": 11,
+    "FIELDWISE_FORECAST_METRICS_LISTEN": 12,
+    "FIELDWISE_ALLOCATION_METRICS_LISTEN": 13,
+    "FIELDWISE_RECOMMEND_METRICS_LISTEN": 14,
+    "FIELDWISE_TRACES_HTTP_LISTEN": 15,
+}
 _HEAVY: Final = ("profile", "forecast", "allocation")
 # Packages whose databases are migrated before anything starts: each process keeps one of its own.
 MIGRATED: Final = tuple(kind.module for kind in _KINDS)
@@ -90,6 +101,14 @@ def _listen(kind: _Kind, environ: Mapping[str, str], port_base: int | None) -> s
     return f"127.0.0.1:{(port_base or DEFAULT_PORT_BASE) + kind.port_offset}"
 
 
+def _beside(environ: Mapping[str, str], chosen: Sequence[Process]) -> dict[str, str]:
+    """Further doors at their offsets from the gateway's port, but for those that the environment places itself."""
+    ports = [int(each.listen.rpartition(":")[2]) for each in chosen if each.name == "gateway"]
+    base = ports[0] if ports else DEFAULT_PORT_BASE
+    # Set and empty means nowhere.
+    return {name: f"127.0.0.1:{base + offset}" for name, offset in _BESIDE.items() if name not in environ}
+
+
 def environment(
     environ: Mapping[str, str], chosen: Sequence[Process], data: Path, clock: str | None
 ) -> dict[str, str]:
@@ -102,6 +121,7 @@ def environment(
     for process in chosen:
         places[f"FIELDWISE_{process.name.upper()}_LISTEN"] = process.listen
         places[f"FIELDWISE_{process.name.upper()}_ADDRESS"] = process.address
+    places |= _beside(environ, chosen)
     clocks = {"FIELDWISE_CLOCK": clock} if clock and not environ.get("FIELDWISE_CLOCK", "").strip() else {}
     return {
         **environ,

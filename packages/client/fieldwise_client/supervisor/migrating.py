@@ -6,7 +6,8 @@ import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 
-from fieldwise_client.supervisor.keeper import ended, launched
+from fieldwise_client.supervisor.keeper import ended
+from fieldwise_client.supervisor.launcher import launched
 
 
 class NotMigrated(Exception):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from fieldwise_client.credentials import trust
 from fieldwise_client.supervisor.health import SERVING, probe
 from fieldwise_client.supervisor.record import Record, RunningProcess
 
@@ -61,7 +62,8 @@ def _state(process: RunningProcess, health: str) -> ProcessState:
 
 
 async def _healths(record: Record) -> list[str]:
-    return await asyncio.gather(*(probe(each.address) for each in record.processes))
+    trusted = trust(folder=record.tls)
+    return await asyncio.gather(*(probe(each.address, trusted) for each in record.processes))
 
 
 def _memory_mb(process: RunningProcess) -> float:

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fieldwise_client.credentials import Trust, trust
 from fieldwise_client.supervisor import record
 from fieldwise_client.supervisor.layout import processes
 
 
 @dataclass(frozen=True)
 class Places:
-    """Addresses that a person or a command uses."""
+    """Where a person or a command enters, and whose word is believed there. The gateway is the only door."""
 
     gateway: str
-    jobs: str
-    traces: str
+    trust: Trust | None = None
+    data: Path | None = None
 
 
 def find(data: Path, environ: Mapping[str, str]) -> Places:
@@ -26,7 +27,8 @@ def find(data: Path, environ: Mapping[str, str]) -> Places:
     known |= {process.name: process.address for process in written.processes} if written else {}
     told = {name: environ.get(f"FIELDWISE_{name.upper()}_ADDRESS", "").strip() for name in known}
     known |= {name: address for name, address in told.items() if address}
-    return Places(gateway=known["gateway"], jobs=known["jobs"], traces=known["traces"])
+    trusted = trust(None, environ, written.tls if written else "")
+    return Places(gateway=known["gateway"], trust=trusted, data=data)
 
 
 def shown_command(python: Path, working_folder: Path) -> str:

@@ -23,10 +23,11 @@ class RunningProcess:
 
 @dataclass(frozen=True)
 class Record:
-    """What a supervisor wrote down: its own pid and its processes."""
+    """What a supervisor wrote down: its own pid, its processes, and the folder of their certificates, empty without TLS."""
 
     supervisor: int
     processes: tuple[RunningProcess, ...]
+    tls: str = ""
 
     def address_of(self, name: str) -> str:
         """Where a process is reached; raises KeyError for a name that is none of ours."""
@@ -73,7 +74,8 @@ def read(data: Path) -> Record | None:
     """The record of the folder; None when nothing was ever started on it or it cannot be read."""
     try:
         found = json.loads((data / "processes.json").read_text(encoding="utf-8"))
-        return Record(found["supervisor"], tuple(RunningProcess(**line) for line in found["processes"]))
+        lines = tuple(RunningProcess(**line) for line in found["processes"])
+        return Record(found["supervisor"], lines, found.get("tls", ""))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -83,6 +85,6 @@ def erase(data: Path) -> None:
     (data / "processes.json").unlink(missing_ok=True)
 
 
-def record_of(processes: Sequence[RunningProcess]) -> Record:
+def record_of(processes: Sequence[RunningProcess], tls: str = "") -> Record:
     """The record that this process, as the supervisor, writes."""
-    return Record(os.getpid(), tuple(processes))
+    return Record(os.getpid(), tuple(processes), tls)

@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from fieldwise_client.credentials import trust
 from fieldwise_client.supervisor import record
 from fieldwise_client.supervisor.backoff import Backoff
+from fieldwise_client.supervisor.forking import Spares
 from fieldwise_client.supervisor.health import probe as health_probe
 from fieldwise_client.supervisor.journal import Journal
 from fieldwise_client.supervisor.keeper import Keeper, Probe
@@ -30,11 +32,20 @@ class Supervisor:
         say: Callable[[str], None],
         *,
         verbose: bool = False,
-        probe: Probe = health_probe,
+        probe: Probe | None = None,
         backoff: Backoff | None = None,
+        spares: bool = False,
     ) -> None:
+        self._spares = Spares() if spares else None
+        self._environ = environ
         self._data = data
         self._say = say
+        self._tls = environ.get("FIELDWISE_TLS", "").strip()
+        trusted = trust(environ=environ)
+
+        async def ask(address: str) -> str:
+            return await health_probe(address, trusted)
+
         self._tasks: list[asyncio.Task[None]] = []
         self._journals = {p.name: Journal(p.name, data / "logs", say, verbose=verbose) for p in processes}
         self._keepers = {
@@ -42,13 +53,24 @@ class Supervisor:
                 process,
                 environ,
                 self._journals[process.name],
-                probe=probe,
+                probe=probe or ask,
                 changed=self._write_record,
                 say=say,
                 backoff=backoff or Backoff(),
+                spares=self._spares,
             )
             for process in processes
         }
+
+    @property
+    def forks(self) -> bool:
+        """Whether what dies now is forked anew, instead of started."""
+        return self._spares is not None and self._spares.ready
+
+    @property
+    def running(self) -> list[record.RunningProcess]:
+        """Every process as it is now."""
+        return [keeper.running for keeper in self._keepers.values()]
 
     async def start(self, first: Awaitable[None] | None = None) -> None:
         """Returns when every process serves.
@@ -76,7 +98,13 @@ class Supervisor:
         Raises:
             NeverServed: That process, with its last lines.
         """
-        await asyncio.gather(*self._tasks)
+        await asyncio.gather(*self._tasks, self._prepare())
+
+    async def _prepare(self) -> None:
+        """So that what dies is soon there again; when everything serves, for it takes the processor for seconds."""
+        if self._spares is not None:
+            modules = [keeper.process.module for keeper in self._keepers.values()]
+            await self._spares.prepare(modules, self._environ)
 
     async def stop(self) -> None:
         """Everything this started is gone when it returns, within two seconds."""
@@ -84,6 +112,8 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._spares is not None:
+            await self._spares.close()
         for journal in self._journals.values():
             journal.close()
         record.erase(self._data)
@@ -107,8 +137,11 @@ class Supervisor:
                 task.result()
             left -= done
 
+    def _record(self) -> record.Record:
+        return record.record_of(self.running, self._tls)
+
     def _write_record(self) -> None:
-        record.write(self._data, record.record_of([keeper.running for keeper in self._keepers.values()]))
+        record.write(self._data, self._record())
 
 
 async def _nothing() -> None:

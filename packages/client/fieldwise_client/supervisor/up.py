@@ -12,7 +12,8 @@ from pathlib import Path
 
 from fieldwise_client.progress import Progress
 from fieldwise_client.supervisor import ports
-from fieldwise_client.supervisor.keeper import NeverServed, launched
+from fieldwise_client.supervisor.keeper import NeverServed
+from fieldwise_client.supervisor.launcher import launched
 from fieldwise_client.supervisor.layout import (
     MIGRATED,
     Process,
@@ -34,6 +35,7 @@ class Options:
         once: Stop when that command is done, instead of at Ctrl-C.
         clock: FIELDWISE_CLOCK for an installation that names none itself.
         dask: Workers of a Dask cluster on this machine that does the heavy work; 0 for none.
+        tls: Make certificates below the data folder where there are none, and speak TLS with them.
     """
 
     data: Path
@@ -43,6 +45,7 @@ class Options:
     once: bool = False
     clock: str | None = None
     dask: int = 0
+    tls: bool = False
 
 
 class CannotStart(Exception):
@@ -75,7 +78,11 @@ async def _run(options: Options, environ: Mapping[str, str], progress: Progress,
     theirs = environment(environ, chosen, options.data, options.clock)
     if options.dask:
         theirs |= cluster_environment(options.port_base, options.dask)
-    supervisor = Supervisor(chosen, theirs, options.data, progress.say, verbose=options.verbose)
+    if options.tls and not theirs.get("FIELDWISE_TLS", "").strip():
+        theirs |= _certificates(options.data, progress)
+    if options.dask and theirs.get("FIELDWISE_TLS", "").strip():
+        raise CannotStart("a Dask cluster speaks no TLS of ours: leave out --dask, or TLS")
+    supervisor = Supervisor(chosen, theirs, options.data, progress.say, verbose=options.verbose, spares=True)
     try:
         return await _until(stop, supervisor, options, theirs, progress)
     finally:
@@ -108,6 +115,10 @@ async def _live(
     """Start, run the command that was asked for, and watch."""
     await supervisor.start(_migrated(environ, progress))
     progress.say("all SERVING")
+    http = environ.get("FIELDWISE_GATEWAY_HTTP_LISTEN", "").strip()
+    if http:
+        scheme = "https" if environ.get("FIELDWISE_TLS", "").strip() else "http"
+        progress.say(f"JSON over HTTP at {scheme}://{http}, its calls at {scheme}://{http}/docs")
     code = 0
     if options.then:
         code = await _command([*options.then, "--elapsed", f"{progress.elapsed:.1f}"], environ)
@@ -139,6 +150,19 @@ async def _command(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         if child.returncode is None:
             child.kill()
             await child.wait()
+
+
+def _certificates(data: Path, progress: Progress) -> dict[str, str]:
+    # Late: an installation without TLS need not load what makes certificates.
+    from fieldwise_client import certificates
+
+    folder = data.resolve() / "tls"
+    try:
+        certificates.make(folder)
+    except (ValueError, OSError) as fault:
+        raise CannotStart(str(fault)) from None
+    progress.say(f"TLS with the certificates in {folder}; apps set FIELDWISE_CA={folder / 'ca.pem'}")
+    return {"FIELDWISE_TLS": str(folder)}
 
 
 def _check(chosen: Sequence[Process]) -> None:

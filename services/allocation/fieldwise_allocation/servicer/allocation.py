@@ -22,6 +22,7 @@ from fieldwise_allocation import (
     pricing,
     staffing,
     store,
+    telling_terms,
     visiting,
     wire,
 )
@@ -132,3 +133,9 @@ class AllocationServicer(service_grpc.AllocationServiceServicer):
         self, request: service_pb2.LookUpTermsRequest, context: Any
     ) -> service_pb2.LookUpTermsResponse:
         return self.quotes.look_up(request.customers, request.decision_time)
+
+    async def WatchTerms(
+        self, request: service_pb2.WatchTermsRequest, context: Any
+    ) -> AsyncIterator[service_pb2.WatchTermsResponse]:
+        async for answer in telling_terms.follow(self.quotes):
+            yield answer

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from .features import Floats, Singles
 from .trees import LEAVES, NODES, Trees
 
 if TYPE_CHECKING:
+    import onnxruntime as ort
     from xgboost import Booster
 
 FEW_ROWS = 96
@@ -49,6 +49,9 @@ class SingleEngine:
     """A session of onnxruntime for few rows, and a quicker way for exactly one."""
 
     def __init__(self, model: bytes) -> None:
+        # Late: it starts a thread when it is imported, and the process that others are forked from may have none.
+        import onnxruntime as ort
+
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])

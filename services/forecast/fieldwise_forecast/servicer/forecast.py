@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import UTC
 from typing import Any
 
@@ -74,6 +75,12 @@ class ForecastServicer(forecast_service_pb2_grpc.ForecastServiceServicer):
         return await self._operations.start(
             "forecast", request.request_id, fingerprint(request), work, waiting
         )
+
+    async def WatchModels(
+        self, request: pb.WatchModelsRequest, context: Any
+    ) -> AsyncIterator[pb.WatchModelsResponse]:
+        async for versions in self._lineups.follow():
+            yield pb.WatchModelsResponse(versions=versions)
 
     async def ListModelVersions(
         self, request: pb.ListModelVersionsRequest, context: Any

@@ -13,6 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from fieldwise.profile.v1 import profile_pb2, profile_service_pb2
 from fieldwise.profile.v1.profile_service_pb2_grpc import ProfileServiceServicer
+from fieldwise_profile import measures
 from fieldwise_profile.auditing import Auditing
 from fieldwise_profile.behaving import Behaving, Span, kinds_of
 from fieldwise_profile.consenting import Consenting
@@ -21,7 +22,7 @@ from fieldwise_profile.core.features import moment_of
 from fieldwise_profile.core.noise import WEIGHTS, WHOLE
 from fieldwise_profile.core.purposes import opens
 from fieldwise_profile.core.register import personal_fields
-from fieldwise_profile.dead_letters import letters_of
+from fieldwise_profile.dead_letters import letters_of, letters_refused_before
 from fieldwise_profile.event_messages import event_message
 from fieldwise_profile.ingest import Ingest, Reading
 from fieldwise_profile.listing_events import EventLists, Weighed
@@ -34,6 +35,7 @@ from fieldwise_profile.showing import WORDS_FOR, Look, Showing
 from fieldwise_profile.store import event_lists, listings
 from fieldwise_profile.store.event_lists import Wanted
 from fieldwise_profile.store.listings import WEEK, WeekOfSales
+from fieldwise_profile.telling_changes import ChangeTelling
 from fieldwise_profile.training import Training
 from fieldwise_profile.watching import Watching
 from fieldwise_runtime.database import Database
@@ -63,6 +65,7 @@ class Parts:
     behaving: Behaving
     consenting: Consenting
     watching: Watching
+    changes: ChangeTelling
     event_lists: EventLists
     outcomes: OutcomeLists
     rebuilding: Rebuilding
@@ -84,10 +87,13 @@ class Profiles(ProfileServiceServicer):
             batch = stored.read
             self._parts.watching.saw(batch.moment)
             refused = [*batch.rejected, *erased_rejections(batch, stored.erased)]
+            duplicates = len(batch.events) + len(batch.rejected) - stored.accepted - len(refused)
+            measures.answered(stored.accepted, duplicates, len(refused))
+            measures.arrived(batch.moment, (event.event_time for event in batch.events))
             yield profile_service_pb2.IngestEventsResponse(
                 batch_number=batch.number,
                 accepted=stored.accepted,
-                duplicates=len(batch.events) + len(batch.rejected) - stored.accepted - len(refused),
+                duplicates=duplicates,
                 rejected=sorted(refused, key=lambda rejection: rejection.index),
             )
 
@@ -100,6 +106,12 @@ class Profiles(ProfileServiceServicer):
     def _read(self, request: profile_service_pb2.IngestEventsRequest) -> Reading[Batch]:
         batch = self._parts.reader.read(request)
         return batch, batch.events, letters_of(request, batch)
+
+    async def KeepRefusedEvents(
+        self, request: profile_service_pb2.KeepRefusedEventsRequest, context: _Context
+    ) -> profile_service_pb2.KeepRefusedEventsResponse:
+        await self._parts.ingest.store((), letters_refused_before(request))
+        return profile_service_pb2.KeepRefusedEventsResponse()
 
     async def GetProfile(
         self, request: profile_service_pb2.GetProfileRequest, context: _Context
@@ -210,6 +222,12 @@ class Profiles(ProfileServiceServicer):
     ) -> AsyncIterator[profile_pb2.Profile]:
         async for profile in self._parts.watching.watch(list(request.names), _look(request)):
             yield profile
+
+    async def WatchChanges(
+        self, request: profile_service_pb2.WatchChangesRequest, context: _Context
+    ) -> AsyncIterator[profile_service_pb2.WatchChangesResponse]:
+        async for customers, versions in self._parts.changes.follow():
+            yield profile_service_pb2.WatchChangesResponse(customers=customers, versions=versions)
 
     async def ListChanges(
         self, request: profile_service_pb2.ListChangesRequest, context: _Context

@@ -15,7 +15,7 @@ from fieldwise_recommend.core.catalogue import (
     Action,
     Uses,
 )
-from fieldwise_recommend.core.conditions import unmet
+from fieldwise_recommend.core.conditions import Condition, Term, unmet
 from fieldwise_recommend.core.facts import FIELDS
 from fieldwise_recommend.core.situation import Situation, Supply
 
@@ -45,17 +45,22 @@ def misfit(action: Action, situation: Situation, values: Sequence[Any]) -> Rejec
     Args:
         values: Those of the situation, `facts.values_of`, which are the same for all actions.
     """
-    if action.channel != NO_CHANNEL and (refused := _refused(action, situation)) is not None:
-        return refused
-    misplaced = _misplaced(action, situation)
-    if misplaced:
-        return Rejection(action.name, misplaced)
-    conditions = action.conditions
-    if situation.cold and (conditions or action.about):
+    # A dozen actions and more are asked about in every decision: nothing is called that cannot say no.
+    if situation.is_restricted and action.channel != NO_CHANNEL:
+        refused = _refused(action, situation)
+        if refused is not None:
+            return refused
+    if action.needs_rep or action.is_bounded or situation.channels is not None:
+        misplaced = _misplaced(action, situation)
+        if misplaced:
+            return Rejection(action.name, misplaced)
+    if situation.cold and (action.conditions or action.about):
+        conditions = action.conditions
         return Rejection(action.name, "COLD_START", conditions[0].terms[0].fact if conditions else "")
     if action.about and not subject_of(action, situation):
         return Rejection(action.name, "NO_CATEGORY")
-    return _unmet(action, values) if conditions else None
+    failed = unmet(action.conditions, values) if action.conditions else None
+    return None if failed is None else _unmet(action, *failed, values)
 
 
 def _misplaced(action: Action, situation: Situation) -> str:
@@ -85,11 +90,7 @@ def _is_general(action: Action, situation: Situation) -> bool:
     return impersonal and action.channel in situation.general_channels
 
 
-def _unmet(action: Action, values: Sequence[Any]) -> Rejection | None:
-    failed = unmet(action.conditions, values)
-    if failed is None:
-        return None
-    condition, term = failed
+def _unmet(action: Action, condition: Condition, term: Term, values: Sequence[Any]) -> Rejection:
     value = values[_PLACES[term.fact]] if term.fact else None
     # Catalogues of the past had comparisons only; what was decided with them is replayed as it was answered.
     told = (condition.rule, term.text) if condition.rule else ("", "")

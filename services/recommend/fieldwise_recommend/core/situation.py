@@ -136,6 +136,12 @@ class Situation:
     discoveries: tuple[NextUp, ...] = ()
     times: Mapping[str, int] = field(default_factory=dict)
     shops: tuple[ShopNear, ...] = ()
+    # Asked once for each action.
+    is_restricted: bool = field(init=False)  # something of what he refuses may keep an action from him
+
+    def __post_init__(self) -> None:
+        restricted = self.opted_out or self.withheld or bool(self.refused_channels)
+        object.__setattr__(self, "is_restricted", restricted)
 
     def time_of(self, channel: str) -> int:
         """When to reach him through a channel."""
