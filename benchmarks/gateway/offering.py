@@ -20,7 +20,7 @@ import uvloop
 
 from benchmarks.decide.echo_server import METHOD as ECHO
 from benchmarks.decide.echo_server import REQUEST
-from benchmarks.gateway.wire_client import Connection, Ended, headers
+from benchmarks.gateway.wire_client import CUT, Connection, Ended, headers
 from fieldwise.gateway.v1 import gateway_service_pb2 as gateway_pb
 from fieldwise.type.v1 import provenance_pb2 as provenance
 
@@ -54,6 +54,7 @@ class Offered:
     answered: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
     late: int = 0
+    cut: int = 0
     messages: list[bytes] = field(default_factory=list)
     echoes: list[float] = field(default_factory=list)
     last: float = 0.0
@@ -84,7 +85,7 @@ class _Offering:
 
     @property
     def _over(self) -> int:
-        return len(self.found.answered) + len(self.found.refused) + self.found.late
+        return len(self.found.answered) + len(self.found.refused) + self.found.late + self.found.cut
 
     async def _open(self, ends: float) -> None:
         draw = random.Random(self._order.seed)
@@ -113,6 +114,8 @@ class _Offering:
             if took > deadline:
                 # Whatever came, its caller had gone.
                 found.late += 1
+            elif message is CUT:
+                found.cut += 1
             elif is_answer:
                 found.answered.append(took)
                 found.messages.append(message)
@@ -177,7 +180,8 @@ async def offer(order: Order) -> dict[str, Any]:
         "answered": found.answered,
         "full": sum(map(_is_full, found.messages)),
         "refused": found.refused,
-        "late": offering.sent - len(found.answered) - len(found.refused),
+        "late": offering.sent - len(found.answered) - len(found.refused) - found.cut,
+        "cut": found.cut,
         "echoes": found.echoes,
         # Goodput counts until the last answer: what is sent last is not answered after the phase for nothing.
         "seconds": max(order.seconds, found.last - begun),

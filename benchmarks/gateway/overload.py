@@ -55,6 +55,7 @@ class Phase:
     full: int
     refused: list[float]
     late: int
+    cut: int
     echoes: list[float]
     seconds: float
     cpu: float
@@ -213,6 +214,10 @@ def told(peak: float, moderate: list[Phase], over: list[Phase], without: list[Ph
     yield Row("echo hop p50 at 3x", hop[1], "ms", peer="at 70 %", peer_value=hop[0])
     late = [statistics.median(phase.late / phase.sent for phase in phases) for phases in (over, without)]
     yield Row("calls late at 3x", late[0], "share", peer="admission off", peer_value=late[1])
+    cut = [statistics.median(phase.cut / phase.sent for phase in phases) for phases in (over, without)]
+    yield Row(
+        "calls that grpc's own queue dropped at 3x", cut[0], "share", peer="admission off", peer_value=cut[1]
+    )
     short = [
         statistics.median(1 - phase.full / max(1, len(phase.answered)) for phase in p)
         for p in (moderate, over)

@@ -228,6 +228,9 @@ def _told(found: Found) -> Iterator[Row]:
     fan_out = over(ours.loaded_rps, bare.loaded_rps)
     yield Row(f"Decide {throughput} over the bare fan-out's", fan_out, "x", "must", ">= 1")
     yield Row(f"Decide {throughput} over the bare fan-out's", fan_out, "x", "stretch", ">= 2")
+    # Neighbours take cores from whoever waits for them; what a decision costs they change much less.
+    spared = over(bare.loaded_cpu, ours.loaded_cpu)
+    yield Row(f"CPU of a bare fan-out over that of a Decide at {CALLERS} callers", spared, "x")
     batch = over(found.batches.cpu, hop.cpu)
     yield Row(f"BatchDecide({BATCH}) CPU per decision over one echo hop", batch, "x", "must", "<= 1.5")
     yield Row(f"BatchDecide({BATCH}) CPU per decision over one echo hop", batch, "x", "stretch", "<= 0.8")

@@ -71,11 +71,11 @@ def _customers(company: Company) -> list[str]:
 async def _decides(
     company: Company, pids: Sequence[int], switch: Path, plan: Plan, customers: Sequence[str]
 ) -> list[Row]:
-    gateway = Gateway(company)
+    gateway, asked = Gateway(company), list[bool]()
 
     async def ask(number: int) -> object:
         decision = await gateway.decide(customers[number % len(customers)])
-        assert decision.verdict != decision_pb2.VERDICT_NO_DECISION, decision
+        asked.append(decision.verdict != decision_pb2.VERDICT_NO_DECISION)
         return decision
 
     async def cost(mode: str, count: int, *, settled: bool = False) -> float:
@@ -94,6 +94,10 @@ async def _decides(
         Row("CPU of a Decide with export and store", statistics.median(whole[STORE]) * 1e6, "us"),
         Row("tracing everything, in the request path", _more(path, DROP, OFF), "%", "must", "<= 10"),
         Row("tracing everything, with export and store", _more(whole, STORE, OFF), "%", "must", "<= 25"),
+        # On a machine that is too busy recommend is late, and such a decision costs less: the figures then mean nothing.
+        Row(
+            "decisions that were made, of all asked for", sum(asked) / len(asked), "share", "must", ">= 0.99"
+        ),
         Row("spread of the rounds without a span", max(path[OFF]) / min(path[OFF]), "x"),
     ]
 

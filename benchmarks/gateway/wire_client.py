@@ -21,7 +21,8 @@ _WIDE: Final = (1 << 31) - 1
 _NARROW: Final = 65_535
 _TOP_UP: Final = 1 << 28
 
-# Told once for each call: whether it was answered, and the bytes of the answer's message.
+# Told once for each call: whether it was answered, and the bytes of the answer's message; CUT for a stream that was reset.
+CUT: Final = b"cut"
 Ended = Callable[[bool, bytes], None]
 
 
@@ -129,7 +130,8 @@ class Connection(asyncio.Protocol):
             ended = self._waiting.pop(stream, None)
             if ended is not None:
                 # What was reset has no answer, whatever of it came.
-                ended(bool(message) and kind != _RESET, message[5:])
+                is_answer = bool(message) and kind != _RESET
+                ended(is_answer, CUT if kind == _RESET else message[5:])
         elif kind == _SETTINGS and not flags & _ACK:
             self._write(_frame(_SETTINGS, _ACK, 0, b""))
         elif kind == _PING and not flags & _ACK:

@@ -81,7 +81,9 @@ def class_of(path: str) -> str:
         return ""
     method = _described(path)
     name = path.rpartition("/")[2]
-    if name.startswith("Watch") or (method is not None and method.client_streaming):
+    # What SDKs send waits for its commit as streams of events do, and must not take seats of who reads.
+    waits = name.startswith("Watch") or name == "CaptureEvents"
+    if waits or (method is not None and method.client_streaming):
         return STREAMS
     if name in _MUCH or name.startswith(_MUCH_VERBS):
         return WORK

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -18,22 +17,19 @@ from fieldwise.profile.v1 import event_pb2
 from fieldwise.profile.v1 import profile_service_pb2 as profile_pb
 from fieldwise_gateway.backends import Backends
 from fieldwise_gateway.core import cloud_events, segment
-from fieldwise_gateway.core.capture import MOST_MESSAGES, Capture, Captured, Joined, Refused
+from fieldwise_gateway.core.capture import Capture, Captured, Joined, Refused
 from fieldwise_gateway.core.event_clock import EventClock, moment
 from fieldwise_gateway.intake import Intake
 from fieldwise_gateway.joining import Joining
-from fieldwise_runtime.errors import InvalidRequest, Violation
+from fieldwise_gateway.sdk_bodies import check_count, json_of, messages_of
+from fieldwise_runtime.errors import Violation
 
-MOST_BYTES: Final = 5 * 1024 * 1024
 # Read beside the event loop from here on: 100 KB are some hundred messages and take some milliseconds.
 _LARGE: Final = 100_000
 _KEEP_SECONDS: Final = 10.0
 _AT_ONCE: Final = 1_000
 # A dead letter holds 32 KiB.
 _LONGEST_TEXT: Final = 8_000
-_GZIP: Final = b"\x1f\x8b"
-# zlib: a gzip stream with its header and checksum.
-_WITH_HEADER: Final = 31
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -106,102 +102,23 @@ class Capturing:
             await self._profile.KeepRefusedEvents(request, timeout=_KEEP_SECONDS)
 
     def _read(self, request: events_pb.CaptureEventsRequest, source: str) -> _Read:
-        told = _json(request.body)
+        told = json_of(request.body)
         received = (self._now() - _EPOCH) // _MICROSECOND
         read = _Read()
         if request.form == events_pb.CAPTURE_FORM_CLOUD_EVENTS:
             events = told if isinstance(told, list) else [told]
-            _check_count(len(events))
+            check_count(len(events))
             clock = EventClock(received, None)
             for name, capture in cloud_events.read(events, clock, self._currency).items():
                 _into(read, capture, name)
             return read
-        messages, sent = _messages(told, request.call)
+        messages, sent = messages_of(told, request.call)
         clock = EventClock(received, moment(sent))
         _into(read, segment.read(messages, clock, self._currency, request.call), source)
         return read
 
 
 _MICROSECOND: Final = datetime.resolution
-
-
-def unzipped(body: bytes) -> bytes:
-    """A body without gzip, whatever its sender says of it.
-
-    Raises:
-        InvalidRequest: MALFORMED_REQUEST, or REQUEST_TOO_LARGE as soon as it is.
-    """
-    if not body.startswith(_GZIP):
-        return body
-    reader = zlib.decompressobj(_WITH_HEADER)
-    try:
-        found = reader.decompress(body, MOST_BYTES + 1)
-        whole = reader.eof and not reader.unused_data
-    except zlib.error:
-        found, whole = b"", False
-    if len(found) > MOST_BYTES:
-        raise _too_large(f"more than {MOST_BYTES} bytes, unzipped")
-    if not whole:
-        fault = Violation(
-            "body", "gzip that is broken or cut off", "send one whole gzip stream, or plain JSON"
-        )
-        raise InvalidRequest([fault], reason="MALFORMED_REQUEST")
-    return found
-
-
-def _too_large(found: str) -> InvalidRequest:
-    fault = Violation("body", found, f"send at most {MOST_BYTES} bytes in one request")
-    return InvalidRequest([fault], reason="REQUEST_TOO_LARGE")
-
-
-def _json(body: bytes) -> Any:
-    """What stands in a body.
-
-    Raises:
-        InvalidRequest: MALFORMED_REQUEST or REQUEST_TOO_LARGE.
-    """
-    if len(body) > MOST_BYTES:
-        raise _too_large(f"{len(body)} bytes")
-    try:
-        return json.loads(unzipped(body).decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        # Its message can quote what was sent; what and where is told without it.
-        where = (
-            f"at character {error.pos}" if isinstance(error, json.JSONDecodeError) else type(error).__name__
-        )
-        fault = Violation("body", f"{len(body)} bytes that are no JSON in UTF-8 ({where})", "send JSON")
-        raise InvalidRequest([fault], reason="MALFORMED_REQUEST") from None
-
-
-def _messages(told: Any, call: str) -> tuple[list[Any], Any]:
-    """The messages of a body in Segment's form, and when it says that it was sent."""
-    if not isinstance(told, dict):
-        raise InvalidRequest([Violation.of("body", told, "send an object")], reason="MALFORMED_REQUEST")
-    batch = told.get("batch")
-    if batch is None and (call or "type" in told):
-        return [told], None
-    if not isinstance(batch, list):
-        fault = Violation.of("batch", batch, "send a list of messages")
-        raise InvalidRequest([fault], reason="MALFORMED_REQUEST")
-    _check_count(len(batch))
-    context = told.get("context")
-    if isinstance(context, dict) and context:
-        batch = [_within(context, message) for message in batch]
-    return batch, told.get("sentAt")
-
-
-def _within(context: Mapping[str, Any], message: Any) -> Any:
-    """A message with what its batch says for all of them."""
-    if not isinstance(message, dict):
-        return message
-    own = message.get("context")
-    return {**message, "context": {**context, **own} if isinstance(own, dict) else context}
-
-
-def _check_count(count: int) -> None:
-    if count > MOST_MESSAGES:
-        fault = Violation("batch", f"{count} messages", f"send at most {MOST_MESSAGES} in one request")
-        raise InvalidRequest([fault], reason="REQUEST_TOO_LARGE")
 
 
 def _into(read: _Read, capture: Capture, source: str) -> None:

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from fieldwise.allocation.v1 import plan_pb2
 from fieldwise.gateway.v1 import gateway_service_pb2 as gateway_pb
 from fieldwise_client import PlanProgress
-from fieldwise_client.commands import decide, plan, trace
+from fieldwise_client.commands import decide, plan, trace, traces
 from fieldwise_client.plan.files import Place, Question, read_question
 from fieldwise_client.plan.outcome import Outcome, read_outcome
 from fieldwise_client.plan.page import HUES, render_page, styles_of
@@ -56,7 +56,7 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGatewayServicer]:
 
 def run(*arguments: str) -> Any:
     app = typer.Typer()
-    for command in (plan, decide, trace):
+    for command in (plan, decide, trace, traces):
         command.register(app)
     return CliRunner().invoke(app, list(arguments))
 

@@ -30,6 +30,24 @@ def test_the_ports_follow_the_base_and_differ() -> None:
     assert len(set(listens.values())) == len(listens)
 
 
+def test_doors_for_http_and_metrics_follow_the_base_unless_they_are_told_otherwise() -> None:
+    chosen = layout.processes({}, 51000)
+    told = layout.environment({"FIELDWISE_JOBS_METRICS_LISTEN": ""}, chosen, Path("data"), None)
+    doors = {
+        name: value
+        for name, value in told.items()
+        if name.endswith(("_METRICS_LISTEN", "_HTTP_LISTEN")) and value
+    }
+    assert doors["FIELDWISE_PROFILE_METRICS_LISTEN"] == "127.0.0.1:51011"
+    assert doors["FIELDWISE_TRACES_HTTP_LISTEN"] == "127.0.0.1:51015"
+    # Set and empty: none, whatever the base.
+    assert told["FIELDWISE_JOBS_METRICS_LISTEN"] == ""
+    listens = [process.listen for process in layout.processes({}, 51000, cluster=True)]
+    scheduler = layout.cluster_environment(51000, 1)["FIELDWISE_CLUSTER_SCHEDULER"]
+    everywhere = [*listens, scheduler, *doors.values()]
+    assert len(set(everywhere)) == len(everywhere)
+
+
 def test_a_cluster_starts_before_whoever_works_on_it_and_is_named_to_them() -> None:
     seen: set[str] = set()
     for process in layout.processes({}, 51000, cluster=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import shutil
 import subprocess
@@ -36,6 +37,7 @@ WORDS: Final = frozenset(
     )
 ) | {"scalar", "sum", "time", "unless", "without"}
 ADDED: Final = frozenset({"job", "instance"})
+OF_EVERY_CLIENT: Final = {"process_cpu_seconds_total", "process_resident_memory_bytes"}
 
 
 def modules() -> list[str]:
@@ -121,6 +123,21 @@ def test_every_rule_asks_for_series_that_are_exposed(made: dict[str, tuple[str, 
         if (found := faults_of(rule["expr"], made, recorded))
     }
     assert faults == {}
+
+
+def test_every_panel_of_the_dashboard_asks_for_series_that_are_exposed(
+    made: dict[str, tuple[str, frozenset[str]]],
+) -> None:
+    panels = json.loads((ROOT / "docker" / "dashboard.json").read_text(encoding="utf-8"))["panels"]
+    recorded = {rule["record"] for rule in RULES if "record" in rule} | OF_EVERY_CLIENT
+    faults = {
+        target["expr"]: found
+        for panel in panels
+        for target in panel["targets"]
+        if (found := faults_of(target["expr"], made, recorded))
+    }
+    assert faults == {}
+    assert len({panel["id"] for panel in panels}) == len(panels)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,13 @@ class EventWorld:
         )
         return list((await SchemaServiceStub(self.profile).ListDeadLetters(request)).letters)
 
+    async def replayed(self, customer: str) -> schema_service_pb2.ReplayDeadLettersResponse:
+        """What became of a customer's dead letters when they were read again."""
+        request = schema_service_pb2.ReplayDeadLettersRequest(
+            filter=schema_service_pb2.DeadLetterFilter(customer=customer), decision_time=at(NOW)
+        )
+        return [each async for each in SchemaServiceStub(self.profile).ReplayDeadLetters(request)][-1]
+
     async def members(self, customer: str) -> set[str]:
         """All names that are one person with the customer."""
         request = identity_service_pb2.ListLinksRequest(name=f"customers/{customer}")

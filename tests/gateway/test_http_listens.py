@@ -1,4 +1,4 @@
-"""The HTTP listener by itself: TLS with the gateway's certificate, an address that is taken, its end."""
+"""The HTTP listener: whom it lets in, TLS with the gateway's certificate, an address that is taken, its end."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from fieldwise_gateway.http.bounds import Patience
 from fieldwise_gateway.http.server import HttpFace
 from fieldwise_runtime import tls
 from fieldwise_runtime.errors import Unavailable
+from tests.gateway import http_gateway
+from tests.gateway.http_gateway import DECIDE
 
 GUARDED: Any = None  # the application below asks for no handler
 
@@ -75,3 +77,18 @@ async def test_every_answer_has_its_date_and_none_names_the_server() -> None:
         answer = await http.get(f"http://127.0.0.1:{face.port}/")
     assert answer.headers["date"].endswith("GMT")
     assert "server" not in answer.headers
+
+
+async def test_nobody_without_a_key_makes_the_gateway_read_his_request(tmp_path: Path) -> None:
+    async with http_gateway.running(tmp_path, ACCESS="keys") as world:
+        key = (tmp_path / "access" / "operator.key").read_text().strip()
+        for headers in ({}, {"authorization": "Bearer nobody"}):
+            # Not told that it is no JSON, nor which methods refuse everybody.
+            refused = await world.post(DECIDE, b"no json", **headers)
+            assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
+        known = await world.post(DECIDE, b"no json", authorization=f"Bearer {key}")
+        assert known.status_code == 400
+        ask = {"requestId": "a", "customer": "customers/known-1"}
+        assert (await world.post(DECIDE, ask, authorization=f"Bearer {key}")).status_code == 200
+        for page in ("/healthz", "/readyz", "/openapi.json", "/docs"):
+            assert (await world.http.get(page)).status_code == 200

@@ -187,3 +187,26 @@ async def test_room_is_given_back_whatever_became_of_the_request(
     await world.http.post(INGEST, content=batch * 3, headers=headers)
     assert min(given) < 0
     assert sum(given) == 0
+
+
+async def test_a_fault_of_the_face_itself_tells_nothing_of_what_was_sent(
+    world: HttpWorld, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_raw: object) -> bytes:
+        raise KeyError("customers/known-1")
+
+    monkeypatch.setattr("fieldwise_gateway.http.json_answers.written", broken)
+    failed = await world.post(DECIDE, ASK)
+    assert (failed.status_code, failed.json()["code"]) == (500, "internal")
+    assert "known-1" not in failed.text
+    assert "known-1" not in caplog.text
+
+
+async def test_long_answers_are_compressed_for_those_who_take_it(world: HttpWorld) -> None:
+    names = [f"customers/{number}" for number in range(150)]
+    path = "/fieldwise.gateway.v1.GatewayService/BatchDecide"
+    for accepted, told in (("br, gzip", "gzip"), ("gzip;q=0, identity", None), ("identity", None)):
+        ask = {"requestId": f"zip-{accepted[:2]}", "customers": names}
+        answer = await world.post(path, ask, accept_encoding=accepted)
+        assert answer.headers.get("content-encoding") == told
+        assert len(answer.json()["decisions"]) == 150

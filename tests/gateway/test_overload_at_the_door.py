@@ -235,6 +235,7 @@ async def test_the_gateway_itself_refuses_at_its_door(two_at_once: None, world: 
         ("fieldwise.gateway.v1.GatewayService/PlanTerritories", WORK),
         ("fieldwise.profile.v1.ProfileService/RebuildProfiles", WORK),
         ("fieldwise.gateway.v1.GatewayService/IngestEvents", STREAMS),
+        ("fieldwise.gateway.v1.EventsService/CaptureEvents", STREAMS),
         ("fieldwise.profile.v1.ProfileService/WatchProfiles", STREAMS),
         ("fieldwise.gateway.v1.GatewayService/GetDecision", SHORT),
         ("fieldwise.profile.v1.ProfileService/GetProfile", SHORT),

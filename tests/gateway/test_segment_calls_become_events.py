@@ -154,6 +154,14 @@ async def test_a_refused_message_sent_again_is_the_same_letter(world: EventWorld
     assert letter.times == 3
 
 
+async def test_replaying_what_was_never_an_event_leaves_its_reasons(world: EventWorld, user: User) -> None:
+    await batch(world, user.message("page", "late", timestamp="yesterday"))
+    told = await world.replayed(f"customers/{user.id}")
+    assert (told.total, told.still_refused, told.accepted) == (1, 1, 0)
+    (letter,) = await user.refused(world)
+    assert list(letter.fields) == ["timestamp"]
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from typing import Any
 
+from fieldwise_runtime import health
 from fieldwise_runtime.channels import connect
 from fieldwise_runtime.server import RunningServer, start
 from fieldwise_runtime.single import Single
@@ -14,7 +15,7 @@ from tests.runtime.echo import RESPONSE, Echo, echo_service, request
 
 async def process(url: str, name: str, number: int, listen: str = "127.0.0.1:0") -> RunningServer:
     """What a service's main does: claim, open, serve; its answers are its number."""
-    single = await Single.claim(url, name, standby=True)
+    single = await Single.claim(url, name, standby_at=listen)
 
     async def answer(_asked: Any, _context: Any) -> Any:
         assert await single.held(), "two answer at once"
@@ -29,7 +30,7 @@ async def process(url: str, name: str, number: int, listen: str = "127.0.0.1:0")
 async def test_calls_wait_while_one_hands_over_and_none_fails(postgres_url: str) -> None:
     name = f"echo-{uuid.uuid4().hex}"
     first = await process(postgres_url, name, 1)
-    # Where the second will be: its port is not open before it answers.
+    # Where the second will be.
     spare = await start(echo_service())
     await spare.stop()
     waiting = asyncio.create_task(process(postgres_url, name, 2, f"127.0.0.1:{spare.port}"))
@@ -43,6 +44,7 @@ async def test_calls_wait_while_one_hands_over_and_none_fails(postgres_url: str)
     callers = [asyncio.create_task(asking()) for _ in range(8)]
     await asyncio.sleep(0.5)
     assert not waiting.done()
+    assert await asyncio.to_thread(health.probe, f"127.0.0.1:{spare.port}") == "NOT_SERVING"
     await first.stop()
     second = await asyncio.wait_for(waiting, 5)
     await asyncio.sleep(0.3)
@@ -59,7 +61,7 @@ async def test_a_standby_takes_over_from_one_that_is_gone_without_a_word(postgre
     name = f"echo-{uuid.uuid4().hex}"
     first = await Single.claim(postgres_url, name)
     assert not await first.has_standby()
-    waiting = asyncio.create_task(Single.claim(postgres_url, name, standby=True))
+    waiting = asyncio.create_task(Single.claim(postgres_url, name, standby_at="127.0.0.1:0"))
     async with asyncio.timeout(5):
         while not await first.has_standby():  # noqa: ASYNC110  # another connection's lock
             await asyncio.sleep(0.02)
@@ -70,4 +72,5 @@ async def test_a_standby_takes_over_from_one_that_is_gone_without_a_word(postgre
     assert not await first.succeeded(0.05)
     await second.serves()
     assert await first.succeeded(1.0)
+    await second.leave_place()
     await second.close()

@@ -23,6 +23,11 @@ _END: Final = 0x02
 _LARGE: Final = 200_000
 
 
+def _takes_gzip(headers: Headers) -> bool:
+    accepted = (each.partition(b";") for each in headers.get(b"accept-encoding", b"").split(b","))
+    return any(name.strip() == b"gzip" and more.replace(b" ", b"") != b"q=0" for name, _, more in accepted)
+
+
 class _Connect:
     def __init__(self, headers: Headers, send: Send, *, is_json: bool) -> None:
         self._headers = headers
@@ -54,7 +59,7 @@ class ConnectUnary(_Connect):
     async def write(self, payload: bytes, context: HttpContext) -> None:
         kind = b"application/json" if self.is_json else b"application/proto"
         headers = [(b"content-type", kind)]
-        if len(payload) >= COMPRESSED_FROM_BYTES and b"gzip" in self._headers.get(b"accept-encoding", b""):
+        if len(payload) >= COMPRESSED_FROM_BYTES and _takes_gzip(self._headers):
             payload = await asyncio.to_thread(gzip.compress, payload, 1)
             headers += [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
         await self._whole(200, headers, payload, context)

@@ -22,12 +22,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from fieldwise.gateway.v1 import events_service_pb2 as events_pb
-from fieldwise_gateway.capturing import MOST_BYTES, unzipped
 from fieldwise_gateway.http import bodies, codes
 from fieldwise_gateway.http.bodies import Gone
 from fieldwise_gateway.http.bounds import Patience
 from fieldwise_gateway.http.context import HttpContext
 from fieldwise_gateway.http.wires import metadata_of
+from fieldwise_gateway.sdk_bodies import MOST_BYTES, unzipped
 from fieldwise_runtime.calls import GuardedServer
 from fieldwise_runtime.errors import FieldwiseError, from_status, to_status
 

@@ -88,6 +88,12 @@ class Calls:
         except FieldwiseError as error:
             # Refused before any handler: what was sent is no call.
             await wire.refuse(to_status(error), context)
+        except Gone:
+            raise
+        except Exception as error:
+            # A fault of this face. Its text may hold what was sent; the listener would log it.
+            log.error("call over http failed", method=method.path.strip("/"), error=type(error).__name__)
+            await wire.refuse(_fault(), context)
         finally:
             held.release()
 
@@ -230,7 +236,11 @@ def _outcome(task: asyncio.Task[Status | None]) -> Status | None:
         raise error
     # Guarded handlers tell their own faults; this is one of this face.
     log.error("answer failed", reason=reason_of(error))
-    return Status(code=grpc.StatusCode.INTERNAL.value[0], message="the answer could not be sent")
+    return _fault()
+
+
+def _fault() -> Status:
+    return Status(code=grpc.StatusCode.INTERNAL.value[0], message="a fault of ours; send the request again")
 
 
 def _late() -> DeadlineExceeded:

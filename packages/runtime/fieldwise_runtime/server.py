@@ -33,10 +33,10 @@ _READY_SECONDS: Final = 1.0
 _STOP_SECONDS: Final = 1.0
 # How long peers may take to hear that this server goes.
 _SEEN_SECONDS: Final = 0.05
-# How long calls wait for another process to take over, and then for their channels to find it (channels.py: a quarter of
-# a second between two attempts to connect).
+# How long calls wait for another process to take over, and then for their channels to find it: they were connected to
+# the one that held its place, and come back at once.
 _SUCCESSION_SECONDS: Final = 5.0
-_FOUND_SECONDS: Final = 0.35
+_FOUND_SECONDS: Final = 0.12
 _COLLECT_AFTER: Final = (50_000, 200, 100)
 
 _OPTIONS: Final = (
@@ -232,6 +232,8 @@ async def start(service: Service) -> RunningServer:
     names = [*service.service_names, health.SERVICE_NAME, reflection.SERVICE_NAME]
     reflection.enable_server_reflection(names, server)
     server.add_generic_rpc_handlers([UnknownMethods()])
+    if service.single is not None:
+        await service.single.leave_place()
     running = RunningServer(service, server, health_of, _bound(server, service), handing_over)
     await running.announce()
     await server.start()

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from fieldwise_runtime import engines
 from fieldwise_runtime.errors import FailedPrecondition
 from fieldwise_runtime.logs import get_logger
+from fieldwise_runtime.place_holder import PlaceHolder
 
 log = get_logger(__name__)
 
@@ -43,13 +44,18 @@ class Single:
         self._beside = beside
         self._name = name
         self._connection: sa.Connection | None = None
+        self._place: PlaceHolder | None = None
         self._one_asks = asyncio.Lock()
 
     @classmethod
     async def claim(
-        cls, url: str, name: str, *, patience: float = _PATIENCE_SECONDS, standby: bool = False
+        cls, url: str, name: str, *, patience: float = _PATIENCE_SECONDS, standby_at: str = ""
     ) -> Single:
-        """Claims, waiting ``patience`` seconds for a process that is going; a ``standby`` waits for as long as it takes.
+        """Claims, waiting ``patience`` seconds for a process that is going.
+
+        Args:
+            standby_at: host:port where it will serve: it waits for as long as it takes, and says there meanwhile that it
+                does not serve. Empty: it ends when its patience does.
 
         Raises:
             FailedPrecondition: Reason ALREADY_SERVED; another process serves on this database.
@@ -58,8 +64,8 @@ class Single:
             return cls(None, name)
         beside = engines.reading(url, connections=1)
         single = cls(engines.writing(url, survives_power_loss=True), name, beside)
-        if standby:
-            await single._wait_in_line()
+        if standby_at:
+            await single._wait_in_line(standby_at)
             return single
         end = time.monotonic() + patience
         while not await asyncio.to_thread(single._claimed):
@@ -73,9 +79,10 @@ class Single:
             await asyncio.sleep(_PAUSE_SECONDS)
         return single
 
-    async def _wait_in_line(self) -> None:
+    async def _wait_in_line(self, listen: str) -> None:
         if await asyncio.to_thread(self._claimed):
             return
+        self._place = await PlaceHolder.open(listen)
         log.info("standing by", service=self._name)
         waiting = await asyncio.to_thread(self._locking, _WAITS)
         try:
@@ -84,6 +91,12 @@ class Single:
         finally:
             await asyncio.to_thread(_dropped, waiting)
         log.info("taking over", service=self._name)
+
+    async def leave_place(self) -> None:
+        """Frees the address for the server itself."""
+        place, self._place = self._place, None
+        if place is not None:
+            await place.leave()
 
     async def serves(self) -> None:
         """Tells the process that hands over that this one answers calls."""

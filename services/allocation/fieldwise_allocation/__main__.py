@@ -63,7 +63,7 @@ async def wire_up(known: Settings, workers: Executor | None = None) -> Service:
     """
     migrations.verify(known.database_url, PACKAGE)
     # Plans under way are in memory: a second process would take them for interrupted ones and close them.
-    single = await Single.claim(known.database_url, NAME, standby=known.standby)
+    single = await Single.claim(known.database_url, NAME, standby_at=known.listen if known.standby else "")
     db = Database.open(known.database_url)
     running = Operations(db)
     await running.recover()

@@ -63,7 +63,9 @@ async def assembled(settings: Settings) -> Service:
     """
     migrations.verify(settings.database_url, PACKAGE)
     # Trainings under way are in memory: a second process would take them for interrupted ones and close them.
-    single = await Single.claim(settings.database_url, NAME, standby=settings.standby)
+    single = await Single.claim(
+        settings.database_url, NAME, standby_at=settings.listen if settings.standby else ""
+    )
     db = Database.open(settings.database_url)
     channel = connect(settings.profile_address, "profile")
     lineups = Lineups(db, settings.models_folder, settings.currency, settings.cached_customers)

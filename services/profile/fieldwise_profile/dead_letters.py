@@ -223,9 +223,11 @@ class DeadLetters:
             after = (letters[-1].row.received_at, letters[-1].row.id)
 
     async def _again(self, letters: Sequence[Opened], now: int, progress: Replayed) -> None:
-        known = [each for each in letters if each.event is not None]
+        opened_ones = [each for each in letters if each.event is not None]
+        known = [each for each in opened_ones if each.event is not None and _may_be_an_event(each.event)]
         progress.done += len(letters)
-        progress.unreadable += len(letters) - len(known)
+        progress.unreadable += len(letters) - len(opened_ones)
+        progress.still_refused += len(opened_ones) - len(known)
         if not known:
             return
         request = profile_service_pb2.IngestEventsRequest(
@@ -249,6 +251,13 @@ class DeadLetters:
         rows = _rows(connection, letters, self._sealing, self._sealing.sealer())
         if rows:
             store.explain(connection, rows)
+
+
+def _may_be_an_event(event: event_pb2.Event) -> bool:
+    """Whether anything that happens here can make it one. What was refused before it came here has no schema (`letters_refused_before`):
+    read again it would only lose its reasons.
+    """
+    return event.WhichOneof("what") != "custom" or bool(event.custom.schema)
 
 
 def _timestamp(moment: int) -> Timestamp:

@@ -114,7 +114,9 @@ async def wired(settings: Settings, body: bytes) -> server.Service:
     """
     migrations.verify(settings.database_url, PACKAGE)
     # Budgets are counted in memory: two processes would each spend them whole.
-    single = await Single.claim(settings.database_url, NAME, standby=settings.standby)
+    single = await Single.claim(
+        settings.database_url, NAME, standby_at=settings.listen if settings.standby else ""
+    )
     # A grouped commit without waiting for the disk: a decision lost to a power cut is made again by its request_id.
     database = Database.open(settings.database_url, durability=Durability.PROCESS_CRASH)
     # Its processes read the database themselves: on this machine, whatever FIELDWISE_EXECUTOR says.
