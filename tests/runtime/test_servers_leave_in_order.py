@@ -60,7 +60,7 @@ async def test_no_call_fails_while_one_of_two_servers_after_the_other_is_restart
         await asyncio.sleep(0.4)
     over.set()
     await asyncio.gather(*callers)
-    assert answered > 20
+    assert answered >= len(callers)
     await channel.close()
     for server in servers:
         await server.stop()

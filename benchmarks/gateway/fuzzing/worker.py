@@ -27,8 +27,9 @@ class Trial:
     def __init__(self, target: str, seconds: float, found: Path) -> None:
         with atheris.instrument_imports(include=_INSTRUMENTED):
             from benchmarks.gateway.fuzzing.targets import TARGETS
-        # Never left: the process ends as a whole.
-        self._one = TARGETS[target]().__enter__()
+        # Never left: the process ends as a whole. Held, because a block that nobody holds is left at once.
+        self._block = TARGETS[target]()
+        self._one = self._block.__enter__()
         self._seconds = seconds
         self._found = found
         self._inputs = 0

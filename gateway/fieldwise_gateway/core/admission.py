@@ -73,11 +73,11 @@ class Limit:
         "_floors",
         "_limit",
         "_looked",
-        "_quickest",
         "_refused_before",
         "_refusing",
         "_seconds",
         "_seconds_least",
+        "_usual",
         "_was_full",
         "refused",
         "retry_seconds",
@@ -92,7 +92,7 @@ class Limit:
         self._looked, self._due = now, now + LOOK_SECONDS
         self._answered, self._seconds, self._seconds_least = 0, 0.0, 0.0
         self._admitted_at_most, self._was_full = 0, False
-        self._quickest = 0.0
+        self._usual = 0.0
         self._drained, self._refusing, self._refused_before = 0.0, 0.0, 0
         self.under_way = 0
         self.refused = 0
@@ -119,13 +119,13 @@ class Limit:
         """Admits a call or refuses it.
 
         Args:
-            left: Seconds until its deadline; None without one. A call that nobody could answer by then is refused when it
-                would only take the place of others.
+            left: Seconds until its deadline; None without one. A call that is usually not answered by then is refused when
+                it would only take the place of others.
         """
         if now >= self._due:
             self.look(now)
         if self.under_way >= self._limit or (
-            left is not None and left < self._quickest and 2 * self.under_way > self._limit
+            left is not None and left < self._usual and 2 * self.under_way > self._limit
         ):
             self.refused += 1
             self._was_full = True
@@ -153,7 +153,6 @@ class Limit:
             self._answered += 1
             self._seconds += seconds
             self._seconds_least += least
-            self._quickest = min(self._quickest, seconds) if self._answered > 1 else seconds
         if now >= self._due:
             self.look(now)
 
@@ -175,6 +174,7 @@ class Limit:
 
     def _move(self) -> None:
         mean, least = self._seconds / self._answered, self._seconds_least / self._answered
+        self._usual = mean
         allowed = max(self._bounds.patience, self._bounds.tolerance * least)
         if not self._was_full and self._admitted_at_most < _NEARLY * self._limit:
             # It kept nobody out, so slow calls are not its doing (the machine paused, a peer was slow), and fast ones do not say

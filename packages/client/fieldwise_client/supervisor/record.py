@@ -23,11 +23,12 @@ class RunningProcess:
 
 @dataclass(frozen=True)
 class Record:
-    """What a supervisor wrote down: its own pid, its processes, and the folder of their certificates, empty without TLS."""
+    """What a supervisor wrote down: its own pid, its processes, the folder of their certificates, empty without TLS, and whether what dies is forked."""
 
     supervisor: int
     processes: tuple[RunningProcess, ...]
     tls: str = ""
+    forks: bool = False
 
     def address_of(self, name: str) -> str:
         """Where a process is reached; raises KeyError for a name that is none of ours."""
@@ -75,7 +76,7 @@ def read(data: Path) -> Record | None:
     try:
         found = json.loads((data / "processes.json").read_text(encoding="utf-8"))
         lines = tuple(RunningProcess(**line) for line in found["processes"])
-        return Record(found["supervisor"], lines, found.get("tls", ""))
+        return Record(found["supervisor"], lines, found.get("tls", ""), found.get("forks", False))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -85,6 +86,6 @@ def erase(data: Path) -> None:
     (data / "processes.json").unlink(missing_ok=True)
 
 
-def record_of(processes: Sequence[RunningProcess], tls: str = "") -> Record:
+def record_of(processes: Sequence[RunningProcess], tls: str = "", *, forks: bool = False) -> Record:
     """The record that this process, as the supervisor, writes."""
-    return Record(os.getpid(), tuple(processes), tls)
+    return Record(os.getpid(), tuple(processes), tls, forks)

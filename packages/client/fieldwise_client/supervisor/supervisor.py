@@ -105,6 +105,7 @@ class Supervisor:
         if self._spares is not None:
             modules = [keeper.process.module for keeper in self._keepers.values()]
             await self._spares.prepare(modules, self._environ)
+            self._write_record()
 
     async def stop(self) -> None:
         """Everything this started is gone when it returns, within two seconds."""
@@ -138,7 +139,7 @@ class Supervisor:
             left -= done
 
     def _record(self) -> record.Record:
-        return record.record_of(self.running, self._tls)
+        return record.record_of(self.running, self._tls, forks=self.forks)
 
     def _write_record(self) -> None:
         record.write(self._data, self._record())
