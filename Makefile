@@ -18,7 +18,7 @@ test: .venv/.ready  ## all tests; ARGS="tests/runtime -k deadline" narrows
 lint: .venv/.ready  ## style, types, import contracts, protos and their compatibility
 	@$(BIN)/python tools/lint.py
 
-bench: .venv/.ready  ## NAME=decide, profile, forecast, allocation or recommend, QUICK=1 for a short run, ARGS for its options
+bench: .venv/.ready  ## NAME=decide, profile, forecast, allocation, recommend or gateway, QUICK=1 for a short run, ARGS for its options
 	@$(BIN)/python -m benchmarks.$(or $(NAME),decide) $(if $(QUICK),--quick) $(ARGS)
 
 soak: .venv/.ready  ## the long tests: kills under load, memory over time; NAME=profile runs one subject's

@@ -16,12 +16,12 @@ ALLOTTED = {
     "contract": 20,
     "executor": 30,
     "forecast": 180,
-    "gateway": 40,
+    "gateway": 100,
     "market": 15,
     "profile": 245,
-    "recommend": 60,
+    "recommend": 85,
     "rules": 15,
-    "runtime": 50,
+    "runtime": 65,
     "system": 150,
 }
 

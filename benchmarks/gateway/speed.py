@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import grpc
+import grpc.aio
+
 import fieldwise_client as fw
 from benchmarks.decide import world
 from benchmarks.decide.agreement import agreement
@@ -38,6 +41,7 @@ from benchmarks.report import Row
 from fieldwise.recommend.v1 import decision_pb2
 from fieldwise.recommend.v1.contact_pb2 import ContactPolicy
 from fieldwise.type.v1 import provenance_pb2 as provenance
+from fieldwise_runtime.errors import from_rpc_error
 
 CALLERS = 128
 
@@ -58,9 +62,7 @@ FULL = Plan(rounds=7, requests=500, loaded_seconds=5.0, batches=30)
 
 def rows(*, quick: bool) -> Iterator[Row]:
     """All rounds on one installation. Nothing else may be asked of it meanwhile."""
-    # Callers here know no refusal: what admission makes of 128 of them is in the part overload.
-    environ = {"FIELDWISE_GATEWAY_ADMISSION": "false"}
-    with running(quick=quick, environ=environ) as company, peers(company) as (twin, echoes):
+    with running(quick=quick) as company, peers(company) as (twin, echoes):
         yield from asyncio.run(_measured(company, twin, echoes, QUICK if quick else FULL))
 
 
@@ -86,13 +88,24 @@ class Answers:
 
     total: int = 0
     degraded: int = 0
+    refused: int = 0
 
     def counting(self, gateway: Gateway) -> Callable[[str], Awaitable[object]]:
-        """`gateway.decide`, counted."""
+        """`gateway.decide`, counted; one that is refused is asked for again when it was told to, as our clients do."""
 
         async def decide(customer: str) -> object:
-            self._count([await gateway.decide(customer)])
-            return None
+            while True:
+                try:
+                    decision = await gateway.decide(customer)
+                except grpc.aio.AioRpcError as error:
+                    fault = from_rpc_error(error)
+                    if fault.code is not grpc.StatusCode.RESOURCE_EXHAUSTED or not fault.retry_after_seconds:
+                        raise
+                    self.refused += 1
+                    await asyncio.sleep(fault.retry_after_seconds)
+                else:
+                    self._count([decision])
+                    return None
 
         return decide
 
@@ -236,6 +249,7 @@ def _told(found: Found) -> Iterator[Row]:
     yield Row(f"BatchDecide({BATCH}) CPU per decision over one echo hop", batch, "x", "stretch", "<= 0.8")
     share = f"degraded answers of {found.answers.total:,} decisions in all of it"
     yield Row(share, found.answers.degraded, "decisions", "must", "<= 0")
+    yield Row("refused and asked again when they were told to", found.answers.refused, "calls")
     for name, figures in measured.items():
         yield from _told_of(name, figures, found.callers_cpu[name])
     rate = statistics.median(found.batches.per_second)

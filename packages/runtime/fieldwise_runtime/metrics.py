@@ -6,8 +6,9 @@ Labels have few values, all of them from code: never a customer, a rep, a reques
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, Final
+import sys
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from typing import Any, Final, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import choose_encoder
@@ -24,23 +25,43 @@ SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 MOST_VALUES: Final = 200
 OTHER: Final = "(other)"
 
+F = TypeVar("F", bound=Collector)
+
 REGISTRY: Final = CollectorRegistry(auto_describe=True)
 ProcessCollector(registry=REGISTRY)
 
 
+# The module that made each figure.
+_makers: Final[dict[Collector, str]] = {}
+
+
+def _made(figure: F) -> F:
+    """Notes who made it: the caller of the function that calls this."""
+    _makers[figure] = str(sys._getframe(2).f_globals["__name__"])
+    return figure
+
+
+def keep_only(modules: Collection[str]) -> None:
+    """Tell no figure any more but those of these modules: for a process forked from one that imported every process's program."""
+    for figure, maker in list(_makers.items()):
+        if maker not in modules:
+            REGISTRY.unregister(figure)
+            del _makers[figure]
+
+
 def counter(name: str, meaning: str, *labels: str) -> Counter:
     """What only grows; ``name`` without ``_total``."""
-    return Counter(name, meaning, labels, registry=REGISTRY)
+    return _made(Counter(name, meaning, labels, registry=REGISTRY))
 
 
 def gauge(name: str, meaning: str, *labels: str) -> Gauge:
     """What goes up and down."""
-    return Gauge(name, meaning, labels, registry=REGISTRY)
+    return _made(Gauge(name, meaning, labels, registry=REGISTRY))
 
 
 def histogram(name: str, meaning: str, *labels: str, bounds: Sequence[float] = SECONDS) -> Histogram:
     """How often a figure lay between bounds. For what is counted by every call, see `durations.Durations`."""
-    return Histogram(name, meaning, labels, buckets=bounds, registry=REGISTRY)
+    return _made(Histogram(name, meaning, labels, buckets=bounds, registry=REGISTRY))
 
 
 class Watched(Collector):
@@ -50,7 +71,7 @@ class Watched(Collector):
         self._name = name
         self._meaning = meaning
         self._value = value
-        REGISTRY.register(self)
+        REGISTRY.register(_made(self))
 
     def collect(self) -> Iterable[Metric]:
         yield GaugeMetricFamily(self._name, self._meaning, self._value())

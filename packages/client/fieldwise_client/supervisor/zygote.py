@@ -18,6 +18,7 @@ import socket
 import struct
 import sys
 import time
+from types import ModuleType
 from typing import Final
 
 from fieldwise_client.supervisor.launcher import PR_SET_PDEATHSIG
@@ -94,10 +95,28 @@ def _become(supervisor: int, output: int) -> None:
         sys.exit("the supervisor is gone")
 
 
+def reached(start: str) -> set[str]:
+    """Modules of ours that a module uses, directly or through others: what would be imported if it were started by itself."""
+    found: set[str] = set()
+    due = [start]
+    while due:
+        name = due.pop()
+        if name in found or not name.startswith("fieldwise_") or name not in sys.modules:
+            continue
+        found.add(name)
+        for value in vars(sys.modules[name]).values():
+            of = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+            if isinstance(of, str):
+                due.append(of)
+    return found
+
+
 def _run(module: str) -> int:
     sys.argv = [module]
     # For ps and top; the command line stays that of the zygote. The kernel takes 15 characters.
     ctypes.CDLL(None).prctl(_PR_SET_NAME, module.removeprefix("fieldwise_")[:15].encode())
+    # Figures of other processes' programs are none of its own.
+    importlib.import_module("fieldwise_runtime.metrics").keep_only(reached(f"{module}.__main__"))
     # It runs as __main__ now; runpy warns of a second one.
     sys.modules.pop(f"{module}.__main__", None)
     try:
