@@ -69,6 +69,8 @@ async def wired(settings: Settings, addresses: Addresses) -> Service:
     )
     holding = Holding(settings.staleness_seconds, settings.held_seconds)
     snapshots = Snapshots(holding=holding)
+    # Of customers who changed: the one stream hears of them, the other reads what changed.
+    news = asyncio.Event()
     decider = Decider(backends, snapshots, clock.now, settings.decide_seconds, holding)
     gate = Gate(
         rules_of(settings),
@@ -91,7 +93,7 @@ async def wired(settings: Settings, addresses: Addresses) -> Service:
     days = RepDaysServicer(RepDays(backends, of_days, clock.now, settings.currency))
 
     erasing = Erasing(backends, clock.now, snapshots, pseudonyms)
-    follower = Follower(backends, snapshots, clock.now)
+    follower = Follower(backends, snapshots, clock.now, news)
     relay = Relay(
         backends.profile_channel,
         clock.now,
@@ -141,7 +143,7 @@ async def wired(settings: Settings, addresses: Addresses) -> Service:
         asyncio.create_task(clock.refresh_every(CLOCK_SECONDS)),
         asyncio.create_task(follower.follow()),
         asyncio.create_task(pseudonyms.write_always()),
-        asyncio.create_task(Watching(backends, holding, decider.warm).follow()),
+        asyncio.create_task(Watching(backends, holding, decider.warm, news).follow()),
     ]
 
     async def on_stop() -> None:

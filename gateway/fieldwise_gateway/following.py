@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -21,7 +22,9 @@ from fieldwise_runtime.tracing import carry, unrecorded
 
 log = get_logger(__name__)
 
+# Between two looks while customers change, and while nobody tells that they do: what is obeyed within a second.
 _EVERY_SECONDS: Final = 0.25
+_QUIET_SECONDS: Final = 0.75
 _ANSWER_SECONDS: Final = 2.0
 _PAGE: Final = 10_000
 _CHUNK: Final = 500
@@ -36,9 +39,16 @@ _KINDS: Final = (
 
 
 class Follower:
-    """Forgets the snapshot of each customer who changed, and reads it again as it may be used now."""
+    """Forgets the snapshot of each customer who changed, and reads it again as it may be used now.
 
-    def __init__(self, backends: Backends, snapshots: Snapshots, now: Callable[[], datetime]) -> None:
+    Args:
+        news: Set by whoever hears that customers changed.
+    """
+
+    def __init__(
+        self, backends: Backends, snapshots: Snapshots, now: Callable[[], datetime], news: asyncio.Event
+    ) -> None:
+        self._news = news
         self._profile = backends.profile
         self._snapshots = snapshots
         self._now = now
@@ -49,8 +59,12 @@ class Follower:
     async def follow(self) -> None:
         """Follow for ever; while profile does not answer, no change can come in either."""
         while True:
+            self._news.clear()
             await self.look()
             await asyncio.sleep(_EVERY_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_QUIET_SECONDS - _EVERY_SECONDS):
+                    await self._news.wait()
 
     async def look(self) -> None:
         """Obey everything that changed since the last look; what goes wrong is logged, and left to the next look."""

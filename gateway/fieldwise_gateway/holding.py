@@ -128,12 +128,14 @@ class Holding:
         if stream == "terms":
             self.terms.drop()
 
-    def changed(self, customers: Iterable[str], pictured: str) -> None:
-        """These customers changed; with another ``pictured`` all may have."""
+    def changed(self, customers: Iterable[str], pictured: str) -> bool:
+        """These customers changed; with another ``pictured`` all may have. Whether anything did."""
+        before = self._round
         if pictured != self._pictured:
             self._pictured = pictured
             self.drop_all()
         self.drop(customers)
+        return self._round != before
 
     def models(self, versions: tuple[str, ...]) -> None:
         """These versions score from now on."""

@@ -23,15 +23,25 @@ log = get_logger(__name__)
 _AGAIN_SECONDS: Final = 0.2
 # Customers read again at once, and the pause after it: what keeps memory warm must not keep the services busy.
 _WARMED_AT_ONCE: Final = 64
-_WARM_EVERY_SECONDS: Final = 0.1
+_WARM_EVERY_SECONDS: Final = 0.2
 
 
 class Watching:
-    """Follows the services for as long as it runs."""
+    """Follows the services for as long as it runs.
+
+    Args:
+        warm: Asks for customers again.
+        news: Set when customers changed.
+    """
 
     def __init__(
-        self, backends: Backends, holding: Holding, warm: Callable[[Sequence[str]], Awaitable[None]]
+        self,
+        backends: Backends,
+        holding: Holding,
+        warm: Callable[[Sequence[str]], Awaitable[None]],
+        news: asyncio.Event,
     ) -> None:
+        self._news = news
         self._backends = backends
         self._holding = holding
         self._warm = warm
@@ -68,7 +78,8 @@ class Watching:
         asked = profile_pb.WatchChangesRequest(purpose=consent_pb2.PURPOSE_UPKEEP)
         call: Any = self._backends.profile.WatchChanges(asked)
         async for told in call:
-            self._holding.changed(told.customers, told.versions)
+            if self._holding.changed(told.customers, told.versions):
+                self._news.set()
             yield
 
     async def _models(self) -> AsyncIterator[None]:

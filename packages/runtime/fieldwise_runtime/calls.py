@@ -300,7 +300,8 @@ class _Method:
         """The answer as bytes, when the gatekeepers let it pass."""
         for keeper in self._keepers:
             await keeper.passes(call, answer)
-        return self.serialize(answer)
+        # A handler may have its answer as bytes already.
+        return answer if isinstance(answer, bytes) else self.serialize(answer)
 
     def finish(self, call: Call, code: grpc.StatusCode, description: str = "") -> None:
         """Ends the call: its span, and what the gatekeepers keep of it."""

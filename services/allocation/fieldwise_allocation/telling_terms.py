@@ -14,7 +14,7 @@ from fieldwise_allocation.core.terms import Window, in_force
 from fieldwise_allocation.quoting import Quotes, part_of
 
 # A follower that hears nothing for longer knows that it is not told.
-LIFE_SECONDS: Final = 0.25
+LIFE_SECONDS: Final = 0.5
 # Assignments in one answer: about half a megabyte.
 MOST_AT_ONCE: Final = 10_000
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -26,9 +27,8 @@ from .scoring import Answering, Scorer
 log = get_logger(__name__)
 M = TypeVar("M")
 
-# How often a follower's line-up is looked at, and how many looks it may hear nothing.
-_LOOK_SECONDS = 0.05
-_LOOKS = 5
+# A follower that hears nothing for longer knows that it is not told.
+_LIFE_SECONDS = 0.5
 # Loaded line-ups other than the champions' (replays); one takes about 5 MB.
 KEPT_LINEUPS = 4
 
@@ -92,6 +92,7 @@ class Lineups:
         self._cached_customers = cached_customers
         self._by_names: OrderedDict[tuple[str, ...], Scorer] = OrderedDict()
         self.current = Lineup(self._scorer({}), {}, dict.fromkeys(BUILT_IN, False))
+        self._changed = asyncio.Event()
         # One at a time: a slow reload must not put back what a later one has already replaced.
         self._reloading = asyncio.Lock()
 
@@ -100,17 +101,18 @@ class Lineups:
         async with self._reloading:
             versions = await self._db.read(store.serving)
             self.current = await asyncio.to_thread(self._loaded, versions)
+        self._changed.set()
+        self._changed = asyncio.Event()
         log.info("models loaded", versions=self.current.scorer.version_names, healthy=self.current.healthy)
 
     async def follow(self) -> AsyncIterator[tuple[str, ...]]:
         """The versions that score, several times a second and at once when they change, until it is ended."""
         while True:
-            told = self.current
-            yield told.scorer.version_names
-            for _ in range(_LOOKS):
-                if self.current is not told:
-                    break
-                await asyncio.sleep(_LOOK_SECONDS)
+            changed = self._changed
+            yield self.current.scorer.version_names
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LIFE_SECONDS):
+                    await changed.wait()
 
     async def of_versions(self, names: Sequence[str]) -> Scorer:
         """A scorer of exactly these versions; questions without one get their prior.

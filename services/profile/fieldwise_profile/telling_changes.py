@@ -15,7 +15,7 @@ from fieldwise_profile.states import States
 # Changes that come closer together are told together.
 PAUSE_SECONDS: Final = 0.02
 # A follower that hears nothing for longer knows that it is not told.
-LIFE_SECONDS: Final = 0.25
+LIFE_SECONDS: Final = 0.5
 
 
 class _Follower:
