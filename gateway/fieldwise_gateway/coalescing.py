@@ -106,7 +106,9 @@ class Coalescer(Generic[Q, A]):
             return
         following = self._begun()
         # A context of its own: the batch is no part of the call that happened to come before it.
-        asking = asyncio.get_running_loop().create_task(self._asked(some), context=contextvars.Context())
+        asking = asyncio.get_running_loop().create_task(
+            self._asked(some, following), context=contextvars.Context()
+        )
         _cancel_when_nobody_waits(asking, some)
         _asking.add(asking)
 
@@ -124,7 +126,7 @@ class Coalescer(Generic[Q, A]):
         self._queue = waiting[self._most :]
         return waiting[: self._most]
 
-    async def _asked(self, some: list[_Waiting[Q, A]]) -> None:
+    async def _asked(self, some: list[_Waiting[Q, A]], turn: object) -> None:
         latest = max(each.ends for each in some)
         if latest != float("inf"):
             deadlines.begin(latest - asyncio.get_running_loop().time())
@@ -141,9 +143,13 @@ class Coalescer(Generic[Q, A]):
                     if not each.answer.done():
                         each.answer.set_exception(_told(error))
                 raise
+        self._ended(turn)
         for each, answer in zip(some, answers, strict=True):
             if not each.answer.done():
                 each.answer.set_result(answer)
+                # grpc takes one call in with each turn of the loop: with a hundred answers in one turn, those who come
+                # meanwhile would wait unseen, even to be refused.
+                await asyncio.sleep(0)
 
 
 def _told(error: BaseException) -> BaseException:

@@ -133,7 +133,7 @@ class Settings:
     )
     patience_seconds: float = setting(
         "FIELDWISE_GATEWAY_PATIENCE_SECONDS",
-        default=0.1,
+        default=0.25,
         parse=positive_seconds,
         doc="decisions that take no longer than this are never a reason to refuse others",
     )

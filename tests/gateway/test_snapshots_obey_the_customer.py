@@ -26,7 +26,7 @@ async def decide(world: World, customer: str = ONE) -> decision_pb2.Decision:
 
 async def followed(world: World) -> None:
     """Two more looks at the log, each within three quarters of a second: whatever was in it before is obeyed."""
-    async with asyncio.timeout(2.0):
+    async with asyncio.timeout(5.0):
         for _ in range(2):
             world.fakes.profile.looked.clear()
             await world.fakes.profile.looked.wait()
