@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from benchmarks.profile.random_rules import FIELDS as SMALL
 from benchmarks.profile.random_rules import customer
 from fieldwise_profile.core.tags.fields import FIELDS
+from fieldwise_rules.arithmetic import Failed, calendar
 from fieldwise_rules.compiler import compiled
 from fieldwise_rules.faults import RuleRefused, RuleStopped
 
@@ -148,3 +149,8 @@ def test_nothing_of_python_is_reachable(text: str) -> None:
         assert compiled(text, SMALL).verdict(customer(__import__("random").Random(1))) is True
     else:
         assert refusal(text).reason == "RULE_INVALID"
+
+
+def test_null_where_a_time_is_expected_fails_the_rule_and_nothing_else() -> None:
+    with pytest.raises(Failed, match="null is no time"):
+        calendar(None)

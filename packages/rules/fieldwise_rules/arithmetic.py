@@ -121,7 +121,10 @@ def span_of(text: str) -> int:
     return span(-total if text[0] == "-" else total)
 
 
-def calendar(value: int) -> datetime:
+def calendar(value: int | None) -> datetime:
+    if value is None:
+        # Found by fuzzing: null stands where a time is expected.
+        raise Failed("null is no time; ask whether it is there first")
     return _EPOCH + timedelta(microseconds=value)
 
 
