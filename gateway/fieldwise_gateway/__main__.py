@@ -92,24 +92,21 @@ async def wired(settings: Settings, addresses: Addresses) -> Service:
     of_days = Decider(backends, snapshots, clock.now, SECONDS, holding)
     days = RepDaysServicer(RepDays(backends, of_days, clock.now, settings.currency))
 
-    erasing = Erasing(backends, clock.now, snapshots, pseudonyms)
     follower = Follower(backends, snapshots, clock.now, news)
-    relay = Relay(
+    own = OwnProcesses(addresses.jobs, settings.traces, clock.now, pseudonyms)
+    profiles = Relay(
         backends.profile_channel,
         clock.now,
-        instead={ERASE_CUSTOMER: erasing.erase},
+        instead={ERASE_CUSTOMER: Erasing(backends, clock.now, snapshots, pseudonyms).erase},
         after={SET_CONSENT: follower.look},
         written=holding.drop_all,
     )
-    own = OwnProcesses(addresses.jobs, settings.traces, clock.now, pseudonyms)
-    forecasts = Relay(backends.forecast_channel, clock.now)
-    plans = Relay(backends.allocation_channel, clock.now)
-    actions = Relay(backends.recommend_channel, clock.now)
-    of_profile, of_forecast = relayed_services(fieldwise.profile.v1), relayed_services(fieldwise.forecast.v1)
-    of_allocation, of_recommend = (
-        relayed_services(fieldwise.allocation.v1),
-        relayed_services(fieldwise.recommend.v1),
-    )
+    relayed = [
+        (profiles, relayed_services(fieldwise.profile.v1)),
+        (Relay(backends.forecast_channel, clock.now), relayed_services(fieldwise.forecast.v1)),
+        (Relay(backends.allocation_channel, clock.now), relayed_services(fieldwise.allocation.v1)),
+        (Relay(backends.recommend_channel, clock.now), relayed_services(fieldwise.recommend.v1)),
+    ]
 
     def register(server: grpc.aio.Server) -> None:
         gateway_grpc.add_GatewayServiceServicer_to_server(servicer, server)
@@ -122,10 +119,8 @@ async def wired(settings: Settings, addresses: Addresses) -> Service:
             OperationsServicer(backends, own.job_operations), server
         )
         own.register(server)
-        relay.register(server, of_profile)
-        forecasts.register(server, of_forecast)
-        plans.register(server, of_allocation)
-        actions.register(server, of_recommend)
+        for relay, services in relayed:
+            relay.register(server, services)
 
     async def ready() -> Mapping[str, bool]:
         return {"": await database.reachable(PACKAGE)}
@@ -161,7 +156,7 @@ async def wired(settings: Settings, addresses: Addresses) -> Service:
         "fieldwise.gateway.v1.EventsService",
         "google.longrunning.Operations",
         *own.service_names,
-        *(service.full_name for service in (*of_profile, *of_forecast, *of_allocation, *of_recommend)),
+        *(service.full_name for _, services in relayed for service in services),
     ]
     return Service(
         name="fieldwise-gateway",

@@ -260,7 +260,7 @@ def _features(name: str, profile: profile_pb2.Profile | None) -> forecast_pb.Cus
 def _trace_memory(part: str, carriers: Iterable[Mapping[str, str]]) -> None:
     """A span for a part that stood in, linked to the traces that its snapshots came from."""
     links = [link for carrier in islice(carriers, _MOST_LINKS) for link in link_to(carrier)]
-    memory_span(f"{part} from memory", links=links)
+    memory_span(f"{part} from memory", links)
 
 
 def noted(service: str, error: grpc.aio.AioRpcError) -> str:

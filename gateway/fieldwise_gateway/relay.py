@@ -141,7 +141,7 @@ class Relay:
     def _unary(self, path: str, *, writes: bool) -> Instead:
         call: Any = self._channel.unary_unary(path, _serialized)
         after = self._after.get(path)
-        written = self._written if writes else None
+        written = self._written if writes and after is None else None
 
         async def answer(request: Message, _context: Any) -> bytes:
             # As long as the caller waits; the channel's own limit holds for a caller who gave none.

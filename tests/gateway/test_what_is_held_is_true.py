@@ -12,6 +12,9 @@ import pytest
 from fieldwise.allocation.v1.allocation_service_pb2 import WatchTermsResponse
 from fieldwise.gateway.v1 import gateway_service_pb2 as pb
 from fieldwise.profile.v1 import event_pb2
+from fieldwise.profile.v1 import privacy_service_pb2 as privacy_pb
+from fieldwise.profile.v1 import privacy_service_pb2_grpc as privacy_grpc
+from fieldwise.profile.v1.consent_pb2 import PURPOSE_DECISION
 from fieldwise.profile.v1.profile_pb2 import Profile
 from fieldwise.recommend.v1 import decision_pb2
 from fieldwise.type.v1.provenance_pb2 import PART_STATE_FRESH, Part
@@ -276,3 +279,13 @@ async def test_when_a_service_falls_silent_it_is_asked_again(world: World) -> No
     await asyncio.sleep(0.02)
     await decide(world)
     assert asked(world) == before + 1
+
+
+async def test_one_customers_consent_leaves_what_is_held_of_others(world: World) -> None:
+    await streaming(world)
+    await decide(world, OTHER)
+    before = asked(world)
+    stub = privacy_grpc.PrivacyServiceStub(world.channel)
+    await stub.SetConsent(privacy_pb.SetConsentRequest(name=ONE, purpose=PURPOSE_DECISION), timeout=5)
+    await decide(world, OTHER)
+    assert asked(world) == before

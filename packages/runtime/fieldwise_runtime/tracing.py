@@ -25,7 +25,6 @@ from fieldwise_runtime.otlp import encoded
 from fieldwise_runtime.rpc_spans import RpcSpan
 
 TRACEPARENT: Final = "traceparent"
-_NOTHING: Final[Mapping[str, str]] = {}
 _EXPORT_METHOD: Final = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _EXPORT_SECONDS: Final = 1.0
 _SHUTDOWN_MILLISECONDS: Final = 500
@@ -183,10 +182,10 @@ def internal_span(name: str) -> Span:
     return RpcSpan(name, parent, SpanKind.INTERNAL, {}, _resource, _processor)
 
 
-def memory_span(name: str, carrier: Mapping[str, str] = _NOTHING, links: Sequence[trace.Link] = ()) -> None:
+def memory_span(name: str, links: Sequence[trace.Link]) -> None:
     """Notes below the current span that something was answered from memory, linked to where it came from."""
     span = internal_span(name)
-    for link in (*link_to(carrier), *links):
+    for link in links:
         span.add_link(link.context)
     span.end()
 
